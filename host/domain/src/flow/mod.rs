@@ -1,0 +1,70 @@
+//! Says what a flow is: a tenant's named, routable unit, its releases and which of them routes.
+//!
+//! The admin API writes flows, the assign step reads them. A flow keeps no counters: what its releases did stands in the usage.
+
+pub mod plugin;
+pub mod release;
+pub mod settings;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::contact::Moment;
+use crate::id::{AliasName, FlowName, TenantId};
+use release::ReleaseNumber;
+
+/// Which contacts a flow is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FlowKind {
+    /// Begun by customers.
+    Inbound,
+    /// Begun by the tenant.
+    Outbound,
+    /// Either.
+    Both,
+}
+
+/// A tenant's routable unit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Flow {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Unique within the tenant.
+    pub name: FlowName,
+    /// What people call it.
+    pub label: String,
+    /// Which contacts it is for.
+    pub kind: FlowKind,
+    /// Releases by name; `live` is the one that routes.
+    pub aliases: BTreeMap<AliasName, ReleaseNumber>,
+    /// What `live` pointed at before, newest first, at most [`HISTORY_MAX`]: for rollback and last good.
+    pub history: Vec<ReleaseNumber>,
+    /// The newest release's number; 0 before the first.
+    pub newest: ReleaseNumber,
+    /// The settings that the next release takes.
+    pub settings_revision: u32,
+    /// When it was made.
+    pub created: Moment,
+}
+
+/// How many former live releases a flow remembers.
+pub const HISTORY_MAX: usize = 20;
+
+impl Flow {
+    /// The release that routes.
+    pub fn live(&self) -> Option<ReleaseNumber> {
+        self.aliases.get(&AliasName::live()).copied()
+    }
+
+    /// Points an alias at a release and remembers what `live` was.
+    pub fn point(&mut self, alias: AliasName, to: ReleaseNumber) {
+        let was = self.aliases.insert(alias.clone(), to);
+        if let (true, Some(was)) = (alias == AliasName::live(), was.filter(|was| *was != to)) {
+            self.history.retain(|number| *number != was && *number != to);
+            self.history.insert(0, was);
+            self.history.truncate(HISTORY_MAX);
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! Answers "is it open?" in the tenant's own zone.
+//!
+//! The directory capability and the default routes ask it. Weekly intervals may cross midnight; a dated exception beats the
+//! week for the intervals that begin on that date. Local times that a clock change skips move forward, those that it repeats
+//! count from the first: the same as people reading a wall clock would do. The zone rules are jiff's, bundled, so that every
+//! node answers alike.
+
+use jiff::civil::{Date, Time};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use serde::{Deserialize, Serialize};
+
+use crate::contact::Moment;
+use crate::id::EntryName;
+
+/// How far ahead a change is looked for.
+const HORIZON_DAYS: i32 = 14;
+/// Most intervals and exceptions of one set of hours: every holiday of ten years, with room.
+pub const ITEMS_MAX: usize = 400;
+
+/// Open from one local time to another; to a time not after it means on the next day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Interval {
+    /// 1 is Monday, 7 is Sunday.
+    pub weekday: u8,
+    /// Local time, "09:00".
+    pub from: Time,
+    /// Local time, "17:30"; "00:00" is midnight at the end of the day.
+    pub to: Time,
+}
+
+/// A date on which the week does not count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exception {
+    /// The local date.
+    pub date: Date,
+    /// For example "Christmas Day".
+    pub label: String,
+    /// Open from and to; closed all day where empty.
+    #[serde(default)]
+    pub open: Vec<(Time, Time)>,
+}
+
+/// When it is open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hours {
+    /// Unique within the tenant.
+    pub name: EntryName,
+    /// IANA name; the tenant's where absent.
+    pub zone: Option<String>,
+    /// The week.
+    pub weekly: Vec<Interval>,
+    /// Dates that beat the week.
+    pub exceptions: Vec<Exception>,
+}
+
+/// Why hours are not valid.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadHours {
+    /// The zone is not in the time zone database.
+    #[error("there is no time zone {0:?}; use an IANA name such as Europe/Berlin")]
+    Zone(String),
+    /// Weekdays go from 1 to 7.
+    #[error("weekday {0} does not exist; 1 is Monday and 7 is Sunday")]
+    Weekday(u8),
+    /// One date, two exceptions.
+    #[error("{0} has two exceptions; put all its intervals into one")]
+    TwiceDated(Date),
+    /// Too many.
+    #[error("at most {ITEMS_MAX} intervals and exceptions")]
+    TooMany,
+}
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoursStatus {
+    /// Open now.
+    pub open: bool,
+    /// When that changes, within fourteen days.
+    pub changes_at: Option<Moment>,
+    /// The exception that decides.
+    pub exception: Option<String>,
+}
+
+/// The zone of that IANA name.
+pub fn zone(name: &str) -> Result<TimeZone, BadHours> {
+    TimeZone::get(name).map_err(|_| BadHours::Zone(name.chars().take(80).collect()))
+}
+
+/// Minutes to add to UTC for local time in a zone; 0 for an unknown zone.
+pub fn offset_minutes(zone_name: &str, now: Moment) -> i32 {
+    match (zone(zone_name), timestamp(now)) {
+        (Ok(zone), Some(at)) => zone.to_offset(at).seconds() / 60,
+        _ => 0,
+    }
+}
+
+fn timestamp(moment: Moment) -> Option<Timestamp> {
+    i64::try_from(moment).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok())
+}
+
+impl Hours {
+    /// Checks what a person typed.
+    pub fn check(&self) -> Result<(), BadHours> {
+        if let Some(name) = &self.zone {
+            zone(name)?;
+        }
+        if self.weekly.len() + self.exceptions.len() > ITEMS_MAX {
+            return Err(BadHours::TooMany);
+        }
+        if let Some(interval) = self.weekly.iter().find(|i| !(1..=7).contains(&i.weekday)) {
+            return Err(BadHours::Weekday(interval.weekday));
+        }
+        for (at, exception) in self.exceptions.iter().enumerate() {
+            if self.exceptions.iter().skip(at + 1).any(|other| other.date == exception.date) {
+                return Err(BadHours::TwiceDated(exception.date));
+            }
+        }
+        Ok(())
+    }
+
+    /// How it stands at that moment; `tenant_zone` where the hours name none. Closed where the zone is gone.
+    pub fn at(&self, now: Moment, tenant_zone: &str) -> HoursStatus {
+        let closed = HoursStatus { open: false, changes_at: None, exception: None };
+        let (Ok(zone), Some(at)) = (zone(self.zone.as_deref().unwrap_or(tenant_zone)), timestamp(now)) else {
+            return closed;
+        };
+        let today = at.to_zoned(zone.clone()).date();
+        let spans = self.spans(today, &zone);
+        let exception = self.exceptions.iter().find(|e| e.date == today).map(|e| e.label.clone());
+        match spans.iter().find(|(from, to)| *from <= at && at < *to) {
+            Some((_, to)) => HoursStatus { open: true, changes_at: moment(last_end(&spans, *to)), exception },
+            None => {
+                HoursStatus { open: false, changes_at: spans.iter().map(|s| s.0).filter(|f| *f > at).min().and_then(moment), exception }
+            }
+        }
+    }
+
+    /// Open spans that begin from yesterday to the horizon, as instants.
+    fn spans(&self, today: Date, zone: &TimeZone) -> Vec<(Timestamp, Timestamp)> {
+        (-1..=HORIZON_DAYS)
+            .filter_map(|offset| today.checked_add(offset.days()).ok())
+            .flat_map(|date| self.intervals_on(date).into_iter().filter_map(move |(from, to)| span(date, from, to, zone)))
+            .collect()
+    }
+
+    fn intervals_on(&self, date: Date) -> Vec<(Time, Time)> {
+        if let Some(exception) = self.exceptions.iter().find(|e| e.date == date) {
+            return exception.open.clone();
+        }
+        let weekday = date.weekday().to_monday_one_offset();
+        self.weekly.iter().filter(|i| i64::from(i.weekday) == i64::from(weekday)).map(|i| (i.from, i.to)).collect()
+    }
+}
+
+/// Follows spans that touch: open until midnight and from midnight is open through.
+fn last_end(spans: &[(Timestamp, Timestamp)], mut end: Timestamp) -> Option<Timestamp> {
+    for _ in 0..spans.len() {
+        match spans.iter().filter(|(from, to)| *from <= end && *to > end).map(|s| s.1).max() {
+            Some(later) => end = later,
+            None => return Some(end),
+        }
+    }
+    None
+}
+
+fn span(date: Date, from: Time, to: Time, zone: &TimeZone) -> Option<(Timestamp, Timestamp)> {
+    let end_date = if to <= from { date.tomorrow().ok()? } else { date };
+    let start = zone.to_ambiguous_timestamp(date.to_datetime(from)).compatible().ok()?;
+    let end = zone.to_ambiguous_timestamp(end_date.to_datetime(to)).compatible().ok()?;
+    (start < end).then_some((start, end))
+}
+
+fn moment(at: impl Into<Option<Timestamp>>) -> Option<Moment> {
+    at.into().and_then(|at| Moment::try_from(at.as_millisecond()).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Moment {
+        Moment::try_from(text.parse::<Timestamp>().unwrap().as_millisecond()).unwrap()
+    }
+
+    fn hours(weekly: &str, exceptions: &str) -> Hours {
+        Hours {
+            name: "main".parse().unwrap(),
+            zone: None,
+            weekly: serde_json::from_str(weekly).unwrap(),
+            exceptions: serde_json::from_str(exceptions).unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_week_is_read_on_the_tenants_wall_clock() {
+        let hours = hours(r#"[{"weekday":1,"from":"09:00","to":"17:00"}]"#, "[]");
+        // Monday 2026-11-23; New York is five hours behind UTC.
+        assert!(!hours.at(at("2026-11-23T13:59:59Z"), "America/New_York").open);
+        let open = hours.at(at("2026-11-23T14:00:00Z"), "America/New_York");
+        assert_eq!((open.open, open.changes_at), (true, Some(at("2026-11-23T22:00:00Z"))));
+        let closed = hours.at(at("2026-11-23T22:00:00Z"), "America/New_York");
+        assert_eq!((closed.open, closed.changes_at), (false, Some(at("2026-11-30T14:00:00Z"))));
+    }
+
+    #[test]
+    fn an_interval_may_cross_midnight_and_touch_the_next() {
+        let hours = hours(r#"[{"weekday":5,"from":"22:00","to":"02:00"},{"weekday":6,"from":"02:00","to":"03:00"}]"#, "[]");
+        let night = hours.at(at("2026-11-28T00:30:00Z"), "UTC");
+        assert_eq!((night.open, night.changes_at), (true, Some(at("2026-11-28T03:00:00Z"))));
+    }
+
+    #[test]
+    fn a_dated_exception_beats_the_week() {
+        let hours = hours(r#"[{"weekday":5,"from":"09:00","to":"17:00"}]"#, r#"[{"date":"2026-12-25","label":"Christmas Day"}]"#);
+        let status = hours.at(at("2026-12-25T10:00:00Z"), "UTC");
+        assert_eq!((status.open, status.exception.as_deref()), (false, Some("Christmas Day")));
+        assert_eq!(status.changes_at, Some(at("2027-01-01T09:00:00Z")));
+    }
+
+    #[test]
+    fn a_clock_change_moves_skipped_times_forward() {
+        // Berlin skips 02:00 to 03:00 on 2027-03-28.
+        let hours = hours(r#"[{"weekday":7,"from":"02:30","to":"04:00"}]"#, "[]");
+        assert!(!hours.at(at("2027-03-28T01:00:00Z"), "Europe/Berlin").open);
+        assert!(hours.at(at("2027-03-28T01:30:00Z"), "Europe/Berlin").open);
+    }
+
+    #[test]
+    fn hours_that_cannot_be_are_refused() {
+        let mut bad = hours(r#"[{"weekday":8,"from":"09:00","to":"17:00"}]"#, "[]");
+        assert_eq!(bad.check(), Err(BadHours::Weekday(8)));
+        bad.weekly.clear();
+        bad.zone = Some("Mars/Olympus".to_owned());
+        assert!(matches!(bad.check(), Err(BadHours::Zone(_))));
+        let twice = hours("[]", r#"[{"date":"2026-12-25","label":"a"},{"date":"2026-12-25","label":"b"}]"#);
+        assert!(matches!(twice.check(), Err(BadHours::TwiceDated(_))));
+    }
+}

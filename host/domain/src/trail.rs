@@ -1,0 +1,108 @@
+//! Keeps what every contact leaves, unsampled: the answer to "why did this call go there?".
+//!
+//! The pipeline writes one [`Turn`] with each commit, the admin API reads them, `explain` prints them. It names capability
+//! answers by digest and no secret ever; what was sensitive is masked before it comes here.
+
+use serde::{Deserialize, Serialize};
+
+use crate::budget::{Limits, Used};
+use crate::capability::LogLine;
+use crate::contact::Moment;
+use crate::contact::decision::Draft;
+use crate::contact::event::Event;
+use crate::fallback::{AnsweredBy, Failure};
+use crate::flow::release::{ReleaseNumber, VersionRef};
+use crate::id::{ContactId, Digest, FlowName};
+use crate::quota::Barred;
+
+/// A capability call, by name and digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// Interface and function.
+    pub name: String,
+    /// Of the question.
+    pub ask: Digest,
+    /// Of the answer.
+    pub answer: Digest,
+    /// A few words for people, where they give nothing away, for example "open until 17:00".
+    pub gist: Option<String>,
+}
+
+/// One run of one release.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AttemptRecord {
+    /// The plugin or the last good release.
+    pub by: AnsweredBy,
+    /// What ran.
+    pub release: ReleaseNumber,
+    /// Which version of whose plugin.
+    pub version: VersionRef,
+    /// Which export, for example "router.handle".
+    pub function: String,
+    /// None where it answered.
+    pub failure: Option<Failure>,
+    /// What it used.
+    pub used: Used,
+    /// Of what it had.
+    pub limits: Limits,
+    /// What it was told, in order.
+    pub told: Vec<Told>,
+    /// What it logged.
+    pub log: Vec<LogLine>,
+}
+
+/// When things were done, in microseconds after the request was complete.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Times {
+    /// The contact's turn had come.
+    pub admitted_us: u64,
+    /// All attempts were over.
+    pub invoked_us: u64,
+    /// The reply was ready for the commit.
+    pub rendered_us: u64,
+    /// What the provider allowed.
+    pub deadline_us: u64,
+}
+
+/// One event and what came of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Turn {
+    /// Whose.
+    pub contact: ContactId,
+    /// Orders the entries of a contact: the time of the event, then a count.
+    pub at: Moment,
+    /// Counts entries of a contact, from 1.
+    pub sequence: u32,
+    /// The turn that it was; that of the turn before for what expects no answer.
+    pub turn: u32,
+    /// What happened, masked.
+    pub event: Event,
+    /// The rule that chose the flow, for example "address voice:number:+1800... is bound to main".
+    pub rule: String,
+    /// The flow.
+    pub flow: FlowName,
+    /// The release that the contact is pinned to.
+    pub release: Option<ReleaseNumber>,
+    /// The experiment's arm, where one chose.
+    pub arm: Option<String>,
+    /// The secret that verified the request, by name.
+    pub verified_with: String,
+    /// Why no plugin ran.
+    pub barred: Option<Barred>,
+    /// In order.
+    pub attempts: Vec<AttemptRecord>,
+    /// None for what expects no answer.
+    pub decision: Option<Draft>,
+    /// Why, in the words of who answered.
+    pub reason: String,
+    /// Who answered.
+    pub answered_by: Option<AnsweredBy>,
+    /// What was passed over, done in a lesser way or done by the host itself.
+    pub notes: Vec<String>,
+    /// Revision of the directory that was read: the newest of its rows.
+    pub directory_revision: u64,
+    /// Of the reply's bytes.
+    pub reply: Option<Digest>,
+    /// When.
+    pub times: Times,
+}
