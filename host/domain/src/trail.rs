@@ -39,6 +39,8 @@ pub struct AttemptRecord {
     pub version: VersionRef,
     /// Which export, for example "router.handle".
     pub function: String,
+    /// What its random numbers grew from, in hexadecimal: to run it again.
+    pub seed: String,
     /// None where it answered.
     pub failure: Option<Failure>,
     /// What it used.
@@ -69,9 +71,9 @@ pub struct Times {
 pub struct Turn {
     /// Whose.
     pub contact: ContactId,
-    /// Orders the entries of a contact: the time of the event, then a count.
+    /// The time of the event: orders the entries of a contact, then the sequence does.
     pub at: Moment,
-    /// Counts entries of a contact, from 1.
+    /// Orders entries of one millisecond.
     pub sequence: u32,
     /// The turn that it was; that of the turn before for what expects no answer.
     pub turn: u32,
