@@ -271,3 +271,6 @@ pub fn settle_host_step(draft: Draft, world: &World<'_>, mut case: Case<'_>) -> 
     case.attempts = vec![Tried { by: AnsweredBy::Plugin, result: vet(draft, world) }];
     settle(case)
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,8 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::Moment;
 use super::decision::{Action, AskConsent, Choice, Collect, Draft, Enqueue, Exit, Target, Transfer};
 use super::event::{
-    AiEnded, Alternative, ConferenceEnded, DialEnded, Event, Extension, Input, InputOutcome, QueueEnded, QueueWaiting,
-    VoicemailEnded,
+    AiEnded, Alternative, ConferenceEnded, DialEnded, Event, Extension, Input, InputOutcome, QueueEnded, QueueWaiting, VoicemailEnded,
 };
 
 /// The `other` action with which a host or plugin takes the customer out of a queue.
@@ -287,3 +286,6 @@ fn input(tag: &str, kind: &str, value: String, attempts: u32) -> Input {
         sensitive: false,
     }
 }
+
+#[cfg(test)]
+mod tests;

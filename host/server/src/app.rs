@@ -1,0 +1,75 @@
+//! Puts the rooms together: store, runtime, clock, and what lives in memory between requests.
+//!
+//! `serve` makes one [`App`] and hands it to the webhook, the admin API and nothing else; tests make their own with another clock or
+//! store. It decides nothing: a rule in here would be a rule that no step owns.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jackfield_domain::id::ConnectionId;
+use jackfield_domain::ports::Clock;
+use jackfield_providers::provider::Reply;
+use jackfield_runtime::Runtime;
+use jackfield_store::Store;
+
+use crate::pipeline::order::Order;
+use crate::refusals::RefusalLog;
+
+/// Everything that a request may need.
+pub struct App {
+    /// What is kept.
+    pub store: Store,
+    /// What runs guests.
+    pub runtime: Runtime,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Who was turned away lately.
+    pub refusals: RefusalLog,
+    /// Whose turn it is, per contact.
+    pub order: Order,
+    /// What each connection answers when the store does not.
+    pub statics: Statics,
+    sequence: AtomicU32,
+}
+
+impl App {
+    /// Puts it together.
+    pub fn new(store: Store, runtime: Runtime, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            runtime,
+            clock,
+            refusals: RefusalLog::default(),
+            order: Order::default(),
+            statics: Statics::default(),
+            sequence: AtomicU32::new(0),
+        })
+    }
+
+    /// A number that orders what happens within one millisecond of this process.
+    pub fn next_sequence(&self) -> u32 {
+        self.sequence.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// Each connection's static fallback document, held in memory: it leaves when the store cannot be written, so it must not need it.
+#[derive(Debug, Default)]
+pub struct Statics {
+    kept: Mutex<HashMap<ConnectionId, (u64, Reply)>>,
+}
+
+impl Statics {
+    /// Keeps a connection's document as of a revision; `render` is called only for a new one.
+    pub fn keep(&self, connection: &ConnectionId, revision: u64, render: impl FnOnce() -> Reply) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.get(connection).is_none_or(|(kept_revision, _)| *kept_revision != revision) {
+            kept.insert(connection.clone(), (revision, render()));
+        }
+    }
+
+    /// A connection's document, if it ever answered since the start.
+    pub fn of(&self, connection: &ConnectionId) -> Option<Reply> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(connection).map(|(_, reply)| reply.clone())
+    }
+}

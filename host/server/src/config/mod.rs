@@ -1,0 +1,167 @@
+//! Reads what the platform's operator set, once, into values that cannot be wrong any more.
+//!
+//! `jackfield serve` calls it; everything else is handed the checked [`Config`]. A file is raw serde first and refuses unknown
+//! fields, so that a misspelt name is an error and not a default. The environment has one reader, [`environment`]. Nothing here is
+//! global.
+
+pub mod environment;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// Most of a webhook's body: Twilio's are under 8 KiB, a batch of WhatsApp messages under 200.
+pub const HOOK_BODY_BYTES_MAX: usize = 256 * 1024;
+
+/// Why the configuration is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum BadConfig {
+    /// The file is not readable.
+    #[error("cannot read the configuration {path}: {source}; check the path given with --config")]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file is not the TOML that is expected.
+    #[error("{path} is not a configuration: {detail}")]
+    Malformed {
+        /// Which file.
+        path: PathBuf,
+        /// Line, column and what is wrong.
+        detail: String,
+    },
+    /// A value is out of its range.
+    #[error("{name} is {given}, but {rule}")]
+    OutOfRange {
+        /// Which setting.
+        name: &'static str,
+        /// What was given.
+        given: String,
+        /// What is allowed.
+        rule: &'static str,
+    },
+}
+
+/// The file as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Raw {
+    data: Option<PathBuf>,
+    hooks_listen: Option<SocketAddr>,
+    admin_listen: Option<SocketAddr>,
+    master_key_file: Option<PathBuf>,
+    small_slots: Option<u32>,
+    large_slots: Option<u32>,
+    guest_workers: Option<usize>,
+    artifact_mib_max: Option<u64>,
+    yield_fuel: Option<u64>,
+}
+
+/// What was given on the command line; it wins over the file.
+#[derive(Debug, Default, Clone)]
+pub struct Overrides {
+    /// Where everything is kept.
+    pub data: Option<PathBuf>,
+    /// Where providers reach us.
+    pub hooks_listen: Option<SocketAddr>,
+    /// Where the admin API answers.
+    pub admin_listen: Option<SocketAddr>,
+    /// Where the master key is.
+    pub master_key_file: Option<PathBuf>,
+}
+
+/// The checked configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where everything is kept.
+    pub data: PathBuf,
+    /// Where providers reach us.
+    pub hooks_listen: SocketAddr,
+    /// Where the admin API answers; loopback unless the operator says otherwise.
+    pub admin_listen: SocketAddr,
+    /// Where the master key is; `<data>/master.key` where nobody says.
+    pub master_key_file: PathBuf,
+    /// The compiler's program: this one.
+    pub compiler: PathBuf,
+    /// Slots for small plugins: how many run, or stay warm, at once.
+    pub small_slots: u32,
+    /// Slots for large plugins: each keeps up to 16 MiB.
+    pub large_slots: u32,
+    /// Threads that run guests.
+    pub guest_workers: usize,
+    /// Bytes of compiled plugins that stay mapped.
+    pub artifact_bytes_max: u64,
+    /// Fuel between two yields of a busy guest.
+    pub yield_fuel: u64,
+}
+
+/// A thousand hot plugins at 2 MiB of address each fit the default map count of Linux with room.
+const SMALL_SLOTS: u32 = 256;
+/// Thirty-two interpreters at 16 MiB are half a gigabyte.
+const LARGE_SLOTS: u32 = 32;
+/// Enough for a few thousand Rust plugins or ten Python ones.
+const ARTIFACT_MIB_MAX: u64 = 512;
+/// About 15 to 75 microseconds of a core: short beside a webhook, long beside a switch of tasks.
+const YIELD_FUEL: u64 = 500_000;
+
+impl Config {
+    /// Reads the file, if one is named, and lays the command line over it.
+    pub fn read(file: Option<&Path>, overrides: Overrides, compiler: PathBuf) -> Result<Self, BadConfig> {
+        let raw = match file {
+            None => Raw::default(),
+            Some(path) => {
+                let text = std::fs::read_to_string(path).map_err(|source| BadConfig::Unreadable { path: path.to_owned(), source })?;
+                toml::from_str(&text).map_err(|e| BadConfig::Malformed { path: path.to_owned(), detail: e.to_string() })?
+            }
+        };
+        let data = overrides.data.or(raw.data).unwrap_or_else(|| PathBuf::from("jackfield-data"));
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Ok(Self {
+            master_key_file: overrides.master_key_file.or(raw.master_key_file).unwrap_or_else(|| data.join("master.key")),
+            hooks_listen: overrides.hooks_listen.or(raw.hooks_listen).unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 8080))),
+            admin_listen: overrides.admin_listen.or(raw.admin_listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8081))),
+            small_slots: within("small_slots", raw.small_slots.unwrap_or(SMALL_SLOTS), 1, 4_000, "1 to 4,000 is possible: each takes five memory maps")?,
+            large_slots: within("large_slots", raw.large_slots.unwrap_or(LARGE_SLOTS), 1, 1_000, "1 to 1,000 is possible")?,
+            guest_workers: within("guest_workers", raw.guest_workers.unwrap_or(cores), 1, 256, "1 to 256 is possible")?,
+            artifact_bytes_max: within("artifact_mib_max", raw.artifact_mib_max.unwrap_or(ARTIFACT_MIB_MAX), 64, 1 << 20, "64 to 1,048,576 MiB is possible")? << 20,
+            yield_fuel: within("yield_fuel", raw.yield_fuel.unwrap_or(YIELD_FUEL), 100_000, 10_000_000, "100,000 to 10,000,000 is possible")?,
+            data,
+            compiler,
+        })
+    }
+}
+
+fn within<N: PartialOrd + std::fmt::Display>(name: &'static str, given: N, least: N, most: N, rule: &'static str) -> Result<N, BadConfig> {
+    if given >= least && given <= most { Ok(given) } else { Err(BadConfig::OutOfRange { name, given: given.to_string(), rule }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Config, BadConfig> {
+        let dir = std::env::temp_dir().join(format!("jackfield-config-{}-{:x}", std::process::id(), text.len()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let file = dir.join("jackfield.toml");
+        std::fs::write(&file, text).unwrap();
+        Config::read(Some(&file), Overrides::default(), PathBuf::from("jackfield"))
+    }
+
+    #[test]
+    fn a_misspelt_or_impossible_setting_is_named() {
+        assert!(read("smal_slots = 3").unwrap_err().to_string().contains("smal_slots"));
+        assert!(read("small_slots = 0").unwrap_err().to_string().contains("small_slots is 0"));
+        assert!(read("small_slots = \"many\"").unwrap_err().to_string().contains("line 1"));
+        let config = read("small_slots = 12\ndata = \"d\"").unwrap();
+        assert_eq!((config.small_slots, config.master_key_file), (12, PathBuf::from("d/master.key")));
+    }
+
+    #[test]
+    fn the_command_line_wins_over_the_file() {
+        let overrides = Overrides { data: Some("other".into()), ..Overrides::default() };
+        assert_eq!(Config::read(None, overrides, PathBuf::new()).unwrap().data, PathBuf::from("other"));
+    }
+}
