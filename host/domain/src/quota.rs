@@ -69,9 +69,9 @@ pub struct Asking<'a> {
     pub closure: Option<&'a Closure>,
     /// The event's time.
     pub now: Moment,
-    /// The turn that this event would be.
-    pub turn: u32,
-    /// Turns so far without anything from the customer.
+    /// How often the contact asked a plugin so far.
+    pub asked_turns: u32,
+    /// Re-entries so far without anything from the customer.
     pub idle_turns: u32,
 }
 
@@ -84,7 +84,7 @@ pub fn admit(asking: &Asking<'_>) -> Result<Pass, Barred> {
     if asking.closure.is_some_and(|closure| closure.bypass && closure.is_in_force(asking.now)) {
         return Err(Barred::Closed);
     }
-    if asking.turn > limits.turns_max {
+    if asking.asked_turns >= limits.turns_max {
         return Err(Barred::TurnsExceeded);
     }
     if asking.idle_turns >= limits.idle_turns_max {

@@ -1,1 +1,19 @@
-//! tmp
+//! Runs plugins: checks and compiles what is uploaded, and gives every invocation a fresh instance inside its limits.
+//!
+//! The server's invoke step calls [`Runtime::call`], its upload route [`Runtime::install`], and the `jackfield compile` child
+//! [`run_compiler`]. What comes back is plain values of the domain: nobody outside this crate ever names the engine, so the
+//! engine can be replaced, and a value of one engine can never meet another.
+//!
+//! It must not decide what an answer is worth: a draft leaves here unchecked, and the domain vets it.
+
+pub mod call;
+pub mod capability;
+pub mod install;
+pub mod runtime;
+
+pub use call::{Call, Function, Outcome, Ran};
+pub use compile::{CompileFault, run_compiler};
+pub use install::{InstallError, Installed};
+pub use runtime::{Resident, Runtime, RuntimeFault, RuntimeSettings};
+
+mod compile;

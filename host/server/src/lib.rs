@@ -1,1 +1,18 @@
-//! tmp
+//! Serves Jackfield: listeners, pipeline, admin API and command line over the rooms below.
+//!
+//! It is a library so that tests run the real server in their own process; the binary is ten lines. Newcomers read `pipeline` next.
+
+pub mod app;
+pub mod pipeline;
+
+pub mod admin;
+pub mod bootstrap;
+pub mod cli;
+pub mod clock;
+pub mod command;
+pub mod config;
+pub mod directory;
+pub mod refusals;
+pub mod serve;
+pub mod telemetry;
+pub mod webhook;

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    jackfield_server::cli::main()
+    jackfield_server::command::main()
 }

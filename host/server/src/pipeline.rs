@@ -20,11 +20,11 @@ mod settle;
 mod tell;
 mod visit;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use jackfield_domain::contact::Moment;
-use jackfield_domain::contact::open::Next;
 use jackfield_domain::id::ConnectionId;
 use jackfield_providers::provider::Reply;
 use jackfield_store::StoreFault;
@@ -56,24 +56,43 @@ pub struct Received {
 
 /// How often an event is run again because a plugin's compare-and-set lost against another contact's.
 const RUNS_MAX: u32 = 3;
+/// With less than this left an event is not run again.
+const RUN_FLOOR: Duration = Duration::from_millis(200);
+
+/// A reply in the provider's form, new or kept from before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// HTTP status.
+    pub status: u16,
+    /// Empty where there is no body.
+    pub content_type: String,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl From<Reply> for Outgoing {
+    fn from(reply: Reply) -> Self {
+        Self { status: reply.status, content_type: reply.content_type.to_owned(), body: reply.body }
+    }
+}
 
 /// What leaves.
 pub enum Answered {
     /// A reply in the provider's form.
-    Reply(Reply),
+    Reply(Outgoing),
     /// A bare status: nothing may be told to a stranger.
     Bare(http::StatusCode),
 }
 
 /// Walks one event.
-pub async fn answer(app: &std::sync::Arc<App>, received: Received) -> Answered {
+pub async fn answer(app: &Arc<App>, received: Received) -> Answered {
     let connection = received.connection.clone();
     match walk(app, received).await {
         Ok(answered) => answered,
         Err(Stopped::TurnedAway(turned_away)) => turned_away.answer(app, &connection),
         Err(Stopped::Store(fault)) => {
             tracing::error!(%connection, %fault, "the store failed; the connection's static document leaves instead");
-            app.statics.of(&connection).map_or(Answered::Bare(http::StatusCode::SERVICE_UNAVAILABLE), Answered::Reply)
+            app.statics.of(&connection).map_or(Answered::Bare(http::StatusCode::SERVICE_UNAVAILABLE), |reply| Answered::Reply(reply.into()))
         }
     }
 }
@@ -98,11 +117,17 @@ impl From<TurnedAway> for Stopped {
     }
 }
 
-async fn walk(app: &std::sync::Arc<App>, received: Received) -> Result<Answered, Stopped> {
+async fn walk(app: &Arc<App>, received: Received) -> Result<Answered, Stopped> {
     let resolved = resolve::resolve(app, &received).await?; // 2
     let parsed = parse::parse(app, &received, resolved).await?; // 3
+    if parsed.ignored {
+        return Ok(Answered::Reply(parsed.provider.acknowledge().into()));
+    }
     if !parsed.heard.expects_answer() {
-        return observe::observe(app, parsed).await.map(Answered::Reply).map_err(Stopped::Store);
+        return Ok(Answered::Reply(observe::observe(app, parsed).await?.into()));
+    }
+    if parsed.step.as_ref().is_some_and(|step| step.place.is_for_target()) {
+        return Ok(Answered::Reply(render::whisper(app, &parsed).await?.into()));
     }
     let patience = parsed.time_left();
     let in_turn = app.order.wait(&parsed.lane(), patience).await;
@@ -110,30 +135,29 @@ async fn walk(app: &std::sync::Arc<App>, received: Received) -> Result<Answered,
         return Ok(Answered::Reply(reply));
     }
     let Some(_in_turn) = in_turn else {
-        return settle::busy(app, parsed).await.map(Answered::Reply).map_err(Stopped::Store);
+        return Ok(Answered::Reply(settle::busy(app, &parsed).await?.into()));
     };
     for run in 1..=RUNS_MAX {
         let mut visit = visit::load(app, &parsed).await?;
-        let next = visit.hear(&parsed);
-        let settled = match next {
-            Next::Host { draft, note } => settle::host_step(app, &mut visit, draft, note).await?,
-            Next::Ask(event) => {
-                let admitted = admit::admit(&visit, &event, received_at(&parsed)); // 4
+        let settled = match visit.hear(app, parsed.heard.clone()).await? {
+            visit::Turn::Host { draft, note } => settle::host_step(app, &mut visit, draft, note, &parsed).await?,
+            visit::Turn::Ask(event) => {
+                let admitted = admit::admit(&visit, &event, parsed.at); // 4
                 let plan = assign::assign(app, &mut visit, admitted).await?; // 5
                 let tried = invoke::invoke(app, &visit, &event, plan, &parsed).await; // 6
-                settle::settle(app, &mut visit, event, tried).await? // 7
+                settle::settle(app, &mut visit, event, tried, &parsed).await? // 7
             }
-            Next::Move { .. } => unreachable_move(),
         };
         let reply = render::render(&visit, &settled, &parsed); // 8
-        match commit::commit(app, &mut visit, &settled, &reply, &parsed).await? { // 9
-            commit::Outcome::Committed => {
-                tell::tell(&visit, &settled, &parsed); // 10
-                return Ok(Answered::Reply(reply));
-            }
-            commit::Outcome::Conflict if run < RUNS_MAX && parsed.time_left() > Duration::from_millis(200) => {}
-            commit::Outcome::Conflict => break,
+        let outcome = commit::commit(app, &mut visit, &settled, &reply, &parsed).await?; // 9
+        if outcome == commit::Outcome::Committed {
+            tell::tell(&visit, &settled, &parsed); // 10
+            return Ok(Answered::Reply(reply.into()));
+        }
+        tracing::info!(tenant = %parsed.tenant, run, "the commit met a conflict");
+        if parsed.time_left() < RUN_FLOOR {
+            break;
         }
     }
-    settle::busy(app, parsed).await.map(Answered::Reply).map_err(Stopped::Store)
+    Ok(Answered::Reply(settle::busy(app, &parsed).await?.into()))
 }

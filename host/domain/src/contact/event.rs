@@ -203,6 +203,15 @@ impl Event {
         }
     }
 
+    /// True where the host comes back by the plugin's own wish: what a loop consists of.
+    pub fn is_reentry(&self) -> bool {
+        match self {
+            Self::Continued(_) | Self::Timer(_) => true,
+            Self::Input(input) => matches!(input.outcome, InputOutcome::NoInput),
+            _ => false,
+        }
+    }
+
     /// A copy for the trail: what was asked for as sensitive is masked, and its length does not show either.
     pub fn masked(&self) -> Self {
         match self {

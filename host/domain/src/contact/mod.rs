@@ -135,9 +135,11 @@ pub struct Contact {
     pub end_cause: Option<String>,
     /// How it stands.
     pub phase: Phase,
-    /// The last turn that was answered; 0 before the first.
+    /// The last turn that was answered, the host's own steps included; 0 before the first.
     pub turn: u32,
-    /// Turns in a row without anything from the customer: a guard against loops.
+    /// Turns that asked a plugin: what the plan's `turns_max` bounds.
+    pub asked_turns: u32,
+    /// Re-entries in a row without anything from the customer: a guard against loops.
     pub idle_turns: u32,
     /// What `set-attributes` wrote.
     pub attributes: BTreeMap<String, String>,

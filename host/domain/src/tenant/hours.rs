@@ -97,6 +97,12 @@ pub fn offset_minutes(zone_name: &str, now: Moment) -> i32 {
     }
 }
 
+/// The local date, "2026-11-21": what windows and usage are named by. In UTC for an unknown zone.
+pub fn local_date(zone_name: &str, now: Moment) -> String {
+    let zone = zone(zone_name).unwrap_or(TimeZone::UTC);
+    timestamp(now).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(zone).date().to_string()
+}
+
 fn timestamp(moment: Moment) -> Option<Timestamp> {
     i64::try_from(moment).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok())
 }

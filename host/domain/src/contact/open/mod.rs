@@ -233,7 +233,12 @@ pub fn opened_by(actions: &[Action], turn: u32, now: Moment) -> Option<Open> {
 
 /// What was heard while nothing was open: the contact's own beginning, its end, or something late.
 pub fn hear_without(heard: Heard) -> Next {
-    Next::Ask(match heard {
+    Next::Ask(event_of(heard))
+}
+
+/// The plain event of what was heard, without anything that was open.
+pub fn event_of(heard: Heard) -> Event {
+    match heard {
         Heard::Arrival => Event::Arrived,
         Heard::Message(message) => Event::Message(message),
         Heard::MessageStatus(status) => Event::MessageStatus(status),
@@ -266,7 +271,7 @@ pub fn hear_without(heard: Heard) -> Next {
         Heard::ConferenceLeft { outcome, stayed_ms } => Event::ConferenceEnded(ConferenceEnded { tag: String::new(), outcome, stayed_ms }),
         Heard::SpeakerEnded { reason, fields } => Event::AiEnded(AiEnded { tag: String::new(), reason, fields, extras: Vec::new() }),
         Heard::Other(extension) => Event::Other(extension),
-    })
+    }
 }
 
 fn kind_of(kind: &'static str, value: &str) -> &'static str {

@@ -1,0 +1,215 @@
+//! Says what every provider must be able to do, and what passes in and out of it.
+//!
+//! The pipeline calls a [`Provider`] in this order: [`Provider::glance`] before anything is verified, [`Provider::verify`] with the
+//! connection's secrets, [`Provider::parse`], and after the rules [`Provider::render`]. A trait object and not an enum, so that a
+//! new provider is a new folder and one line in [`provider`].
+//!
+//! Nothing here reads a socket: requests come as `http` types and bytes, replies leave as status, type and bytes.
+
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use jackfield_domain::contact::decision::{Decision, Draft, Transfer};
+use jackfield_domain::contact::open::Heard;
+use jackfield_domain::contact::{Arrival, Endpoint};
+use jackfield_domain::fallback::Abilities;
+use jackfield_domain::id::ContactId;
+use jackfield_domain::refusal::Refusal;
+use jackfield_domain::tenant::address::Address;
+use jackfield_domain::tenant::connection::Connection;
+use jackfield_domain::tenant::directory::Directory;
+
+pub use crate::token::{BadToken, Place, Step};
+
+/// A request whose body is complete and bounded; nothing in it is trusted.
+#[derive(Debug, Clone, Copy)]
+pub struct Raw<'a> {
+    /// The request's.
+    pub method: &'a Method,
+    /// What follows `/hooks/<connection>/` in the path, for example "voice".
+    pub tail: &'a str,
+    /// As on the request line; only its query is read.
+    pub path_and_query: &'a str,
+    /// The request's.
+    pub headers: &'a HeaderMap,
+    /// Raw: what the signature is about.
+    pub body: &'a Bytes,
+}
+
+impl<'a> Raw<'a> {
+    /// What follows the question mark, as it arrived.
+    pub fn query(&self) -> Option<&'a str> {
+        self.path_and_query.split_once('?').map(|(_, query)| query)
+    }
+}
+
+/// What is seen cheaply in a request that is not yet verified: enough to find whose it may be, and never the caller.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Glance {
+    /// Our side: what was dialled. None on a dialled target's own leg, which only its step finds.
+    pub address: Option<Address>,
+    /// The provider's id of the account.
+    pub account: Option<String>,
+    /// Where in a contact it belongs, if one of our URLs was called back.
+    pub step: Option<Step>,
+}
+
+/// The proof that a request came from the provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// The name of the secret that fitted, for the trail.
+    pub secret_name: String,
+}
+
+/// Why a request is not taken for the provider's. It holds no secret, no signature and no body, so it may be shown.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct Unverified {
+    /// In which spellings the URL was tried.
+    pub forms_tried: Vec<String>,
+    /// The URL as it should have been signed: what to compare with the provider's settings. Its query is not shown.
+    pub url_seen: String,
+    /// A sentence.
+    pub why: String,
+}
+
+/// What a request says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parsed {
+    /// What it tells of the contact.
+    pub arrival: Arrival,
+    /// What happened.
+    pub heard: Heard,
+    /// Canonical bytes that identify this event: a repeated request has the same.
+    pub event_material: Vec<u8>,
+    /// True where it carries what the customer said or pressed, which the action may have called sensitive.
+    pub sensitive_possible: bool,
+    /// True where the provider reports what nobody asked for, for example that a call rings: it is acknowledged, is no event and
+    /// changes nothing.
+    pub ignored: bool,
+}
+
+/// Why a request cannot be read. Its sentence never repeats a value from the request.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// The path's tail is none of the provider's hooks.
+    #[error("there is no such hook")]
+    NoSuchHook,
+    /// Neither GET nor POST, or whatever the provider uses.
+    #[error("this hook takes only {0}")]
+    WrongMethod(&'static str),
+    /// The body is of another type.
+    #[error("this hook takes only {0}")]
+    WrongContentType(&'static str),
+    /// The body or the query is not what its type says.
+    #[error("{0}")]
+    Malformed(&'static str),
+    /// A parameter that must be there is not.
+    #[error("the parameter {0} is missing")]
+    Missing(&'static str),
+    /// A parameter that has one value came with several.
+    #[error("the parameter {0} came more than once, with different values")]
+    Ambiguous(&'static str),
+    /// It is larger than the provider ever sends.
+    #[error("{0}")]
+    TooMuch(&'static str),
+    /// The step token is none of ours.
+    #[error(transparent)]
+    BadToken(#[from] BadToken),
+}
+
+impl Unreadable {
+    /// The bare status that a stranger gets.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::NoSuchHook => 404,
+            Self::WrongMethod(_) => 405,
+            Self::TooMuch(_) => 413,
+            Self::WrongContentType(_) => 415,
+            Self::Malformed(_) | Self::Missing(_) | Self::Ambiguous(_) | Self::BadToken(_) => 400,
+        }
+    }
+}
+
+/// A reply in the provider's form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// Empty where there is no body.
+    pub content_type: &'static str,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// Where and for whom a decision is rendered.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene<'a> {
+    /// Through which connection it came.
+    pub connection: &'a Connection,
+    /// Which contact.
+    pub contact: ContactId,
+    /// The turn that is being answered: 1 for the first. It stands in every URL that the reply carries.
+    pub turn: u32,
+    /// What the request asked for: the place of its step, or [`Place::Main`] where it had none.
+    pub place: Place,
+    /// BCP 47 tag now in force.
+    pub language: &'a str,
+    /// What was dialled: the caller id of transfers that name none.
+    pub entry: Option<&'a Address>,
+    /// The other end.
+    pub caller: &'a Endpoint,
+    /// The tenant's.
+    pub directory: &'a Directory,
+}
+
+/// Who sends webhooks and is told what to do.
+pub trait Provider: Send + Sync {
+    /// As connections name it.
+    fn name(&self) -> &'static str;
+
+    /// How long after a complete request the reply must have left, in milliseconds.
+    fn deadline_ms(&self) -> u64;
+
+    /// Checks a connection when it is set, its `unbound` route included.
+    fn check_connection(&self, connection: &Connection) -> Result<(), Refusal>;
+
+    /// Looks who a request may be for. It is cheap, and what it gives is not yet true.
+    fn glance(&self, raw: &Raw<'_>) -> Result<Glance, Unreadable>;
+
+    /// Checks the signature on the raw body and the connection's public URL.
+    fn verify(&self, raw: &Raw<'_>, connection: &Connection) -> Result<Verified, Unverified>;
+
+    /// Reads a verified request.
+    fn parse(&self, raw: &Raw<'_>) -> Result<Parsed, Unreadable>;
+
+    /// What the provider can do in this scene.
+    fn abilities<'a>(&'a self, scene: &'a Scene<'a>) -> Box<dyn Abilities + 'a>;
+
+    /// Renders what was settled. It cannot fail: what could not be rendered was refused by [`Provider::abilities`].
+    fn render(&self, decision: &Decision, scene: &Scene<'_>) -> Reply;
+
+    /// Renders for the leg of a dialled target, where [`Place::is_for_target`]: the whisper and the question whether to accept.
+    /// `transfer` is the one that is open, `heard` what was parsed. No plugin is asked and the contact does not change. A leg whose
+    /// transfer is no longer open is hung up.
+    fn render_whisper(&self, transfer: Option<&Transfer>, heard: &Heard, scene: &Scene<'_>) -> Reply;
+
+    /// Renders a draft for which there is no contact: the connection's `unbound` route, or the static document for when the store
+    /// is gone. Only what needs no answer can be: saying, playing, a transfer to a number or SIP address, an end.
+    /// [`Provider::check_connection`] has tried the route when it was set; a draft that cannot be rendered becomes the last words.
+    fn render_unbound(&self, draft: &Draft, connection: &Connection) -> Reply;
+
+    /// The reply to what expects no answer.
+    fn acknowledge(&self) -> Reply;
+
+    /// Checks, before any contact, whether a plugin's listed actions can be rendered. Gives back what will be done in a lesser way
+    /// than asked, one sentence each; a refusal names the action.
+    fn bindable(&self, actions: &[String], connection: &Connection) -> Result<Vec<String>, Refusal>;
+}
+
+/// The provider of that name.
+pub fn provider(name: &str) -> Option<&'static dyn Provider> {
+    match name {
+        crate::twilio::NAME => Some(&crate::twilio::Twilio),
+        _ => None,
+    }
+}

@@ -1,0 +1,91 @@
+//! Lists the commands that talk to a server, one noun each, and runs the one that was asked for.
+//!
+//! The command line's parser hands them over with what holds for all of them. Whatever goes wrong ends here in one sentence and an
+//! exit status: 1 where the server refused, 2 where the command cannot be meant, 3 where the server failed or is not there.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use super::nouns::{address, closure, connection, contacts, entry, flow, hours, plugin, route, settings, tenant, token, usage};
+use super::session::Session;
+use super::{Globals, explain, print};
+
+/// What can be asked of a server.
+#[derive(Debug, Subcommand)]
+pub enum AdminCommand {
+    /// Tenants: organisations on the platform.
+    #[command(subcommand)]
+    Tenant(tenant::Tenant),
+    /// Connections: accounts at providers.
+    #[command(subcommand)]
+    Connection(connection::Connection),
+    /// Addresses: what is dialled, and where it goes.
+    #[command(subcommand)]
+    Address(address::Address),
+    /// Flows, their releases and which of them is live.
+    #[command(subcommand)]
+    Flow(flow::Flow),
+    /// Settings of a tenant or a flow.
+    #[command(subcommand)]
+    Settings(settings::Settings),
+    /// Queues: where contacts wait for agents.
+    #[command(subcommand)]
+    Queue(entry::Queue),
+    /// People who can be called.
+    #[command(subcommand)]
+    Person(entry::Person),
+    /// Business hours.
+    #[command(subcommand)]
+    Hours(hours::Hours),
+    /// The emergency closure.
+    #[command(subcommand)]
+    Closure(closure::Closure),
+    /// Default routes: where contacts go when no plugin answers.
+    #[command(subcommand)]
+    Route(route::Route),
+    /// Plugins and their versions.
+    #[command(subcommand)]
+    Plugin(plugin::Plugin),
+    /// Contacts: calls and conversations.
+    #[command(subcommand, visible_alias = "contact")]
+    Contacts(contacts::Contacts),
+    /// Why did this call go there? The timeline of a contact.
+    Explain(explain::Explain),
+    /// Tokens for this API.
+    #[command(subcommand)]
+    Token(token::Token),
+    /// What was used, by day, flow and release.
+    Usage(usage::Usage),
+}
+
+/// Runs a command to its exit status.
+pub async fn run(command: AdminCommand, globals: Globals) -> ExitCode {
+    let outcome = match Session::open(&globals) {
+        Err(trouble) => Err(trouble),
+        Ok(session) => match command {
+            AdminCommand::Tenant(verb) => verb.run(&session).await,
+            AdminCommand::Connection(verb) => verb.run(&session).await,
+            AdminCommand::Address(verb) => verb.run(&session).await,
+            AdminCommand::Flow(verb) => verb.run(&session).await,
+            AdminCommand::Settings(verb) => verb.run(&session).await,
+            AdminCommand::Queue(verb) => verb.run(&session).await,
+            AdminCommand::Person(verb) => verb.run(&session).await,
+            AdminCommand::Hours(verb) => verb.run(&session).await,
+            AdminCommand::Closure(verb) => verb.run(&session).await,
+            AdminCommand::Route(verb) => verb.run(&session).await,
+            AdminCommand::Plugin(verb) => verb.run(&session).await,
+            AdminCommand::Contacts(verb) => verb.run(&session).await,
+            AdminCommand::Explain(asked) => asked.run(&session).await,
+            AdminCommand::Token(verb) => verb.run(&session).await,
+            AdminCommand::Usage(asked) => asked.run(&session).await,
+        },
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(trouble) => {
+            print::complain(&trouble.tell());
+            ExitCode::from(trouble.status())
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Reads a tenant's directory: queues, people, hours, flows, own numbers and the closure that is in force for it.
+//!
+//! The pipeline reads it live for every event, the admin API to vet default routes. A closure of an ancestor counts for the tenant,
+//! because a platform must be able to close what stands on it.
+
+use std::collections::BTreeMap;
+
+use jackfield_domain::flow::Flow;
+use jackfield_domain::tenant::Tenant;
+use jackfield_domain::tenant::address::{AddressKind, Binding};
+use jackfield_domain::tenant::directory::{Closure, Directory, ENTRIES_MAX, Person, Queue, QueueStatus};
+use jackfield_domain::tenant::hours::Hours;
+use jackfield_store::{StoreFault, TenantStore};
+
+use crate::app::App;
+
+/// Most own numbers that may be shown as caller id.
+const NUMBERS_MAX: usize = 10_000;
+
+/// The directory, and the newest revision of its rows.
+pub async fn read(app: &App, tenant: &Tenant) -> Result<(Directory, u64), StoreFault> {
+    let scope = app.store.tenant(&tenant.id);
+    let mut newest = 0;
+    let queues = by_name(&scope, &mut newest, |row: &Queue| row.name.to_string()).await?;
+    let people = by_name(&scope, &mut newest, |row: &Person| row.name.to_string()).await?;
+    let hours = by_name(&scope, &mut newest, |row: &Hours| row.name.to_string()).await?;
+    let flows = scope.list::<Flow>(None, ENTRIES_MAX).await?.into_iter().map(|found| found.row.name.to_string()).collect();
+    let numbers = app.store.platform().bindings_of(&tenant.id, NUMBERS_MAX).await?;
+    let mut closure = None;
+    for id in std::iter::once(&tenant.id).chain(tenant.ancestors.iter().rev()) {
+        if let Some(found) = app.store.tenant(id).get::<Closure>(&()).await? {
+            newest = newest.max(found.revision);
+            closure = Some(found.row);
+            break;
+        }
+    }
+    let statuses = scope.queue_statuses().await?;
+    let directory = Directory {
+        tenant: Some(tenant.id.clone()),
+        queues,
+        queue_statuses: statuses.into_iter().map(|(name, status): (_, QueueStatus)| (name, status)).collect(),
+        people,
+        hours,
+        flows,
+        numbers: numbers.into_iter().filter(is_number).map(|binding| binding.address.value().to_owned()).collect(),
+        zone: tenant.zone.clone(),
+        closure,
+    };
+    Ok((directory, newest))
+}
+
+fn is_number(binding: &Binding) -> bool {
+    binding.address.kind == AddressKind::Number
+}
+
+async fn by_name<R: jackfield_store::Row>(
+    scope: &TenantStore,
+    newest: &mut u64,
+    name: impl Fn(&R) -> String,
+) -> Result<BTreeMap<String, R>, StoreFault> {
+    let rows = scope.list::<R>(None, ENTRIES_MAX).await?;
+    Ok(rows
+        .into_iter()
+        .map(|found| {
+            *newest = (*newest).max(found.revision);
+            (name(&found.row), found.row)
+        })
+        .collect())
+}

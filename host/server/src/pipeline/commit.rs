@@ -1,0 +1,226 @@
+//! Makes the event durable (step 9): contact, trail, state, retry key with the reply, usage - one batch, all or nothing.
+//!
+//! Only after it does the reply leave. The batch is guarded by the contact's revision; where only the contact's end was written
+//! meanwhile, that is kept and the commit goes on, and anything else is a conflict that runs the event again. What the plugin's own
+//! compare-and-set expected is a guard of the same batch.
+
+use jackfield_domain::contact::open::{opened_by, Begun};
+use jackfield_domain::contact::{Contact, decision::Action};
+use jackfield_domain::id::Digest;
+use jackfield_domain::ports::rows::{CommitError, Expect};
+use jackfield_domain::tenant::hours;
+use jackfield_domain::trail::{Times, Turn};
+use jackfield_providers::provider::Reply;
+use jackfield_store::{Change, RetryRow, StoreFault, UsageKey};
+
+use super::parse::Parsed;
+use super::retry::turn_of;
+use super::settle::Settled;
+use super::visit::Visit;
+use crate::app::App;
+
+/// Failure codes and queues that a contact remembers for `contacts find`.
+const REMEMBERED_MAX: usize = 20;
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Committed,
+    /// Nothing was written; the event runs again.
+    Conflict,
+}
+
+pub(super) async fn commit(app: &App, visit: &mut Visit, settled: &Settled, reply: &Reply, parsed: &Parsed) -> Result<Outcome, StoreFault> {
+    apply(visit, settled, parsed);
+    loop {
+        let expect = visit.revision.map_or(Expect::Absent, Expect::Revision);
+        let mut change = batch(app, visit, settled, reply, parsed).put(&visit.contact, expect);
+        if visit.revision.is_none() {
+            change = change
+                .call(&parsed.connection.id, &parsed.arrival.provider_contact, &visit.contact.id)
+                .seen(&visit.contact.arrival.customer.address.raw, &visit.contact.id);
+        }
+        if let Some((space, effects)) = &settled.effects {
+            change = change.state(space, &effects.writes, effects.tenant_state_growth);
+        }
+        match change.commit().await {
+            Ok(()) => return Ok(Outcome::Committed),
+            Err(CommitError::Conflict { .. }) => {
+                if !merge_end(app, visit).await? {
+                    return Ok(Outcome::Conflict);
+                }
+            }
+            Err(CommitError::TooLarge(what)) => return Err(StoreFault::too_large(&what)),
+            Err(CommitError::Fault(fault)) => return Err(fault.into()),
+        }
+    }
+}
+
+/// Writes an event's trail and reply without touching the contact: for one that could not have its turn.
+pub(super) async fn note(app: &App, visit: &Visit, settled: &Settled, reply: &Reply, parsed: &Parsed) -> Result<(), StoreFault> {
+    match batch(app, visit, settled, reply, parsed).commit().await {
+        Ok(()) => Ok(()),
+        Err(CommitError::Fault(fault)) => Err(fault.into()),
+        Err(other) => Err(StoreFault::too_large(&other.to_string())),
+    }
+}
+
+/// Takes over an end that was reported meanwhile. False where something else changed, or nothing of the contact did.
+async fn merge_end(app: &App, visit: &mut Visit) -> Result<bool, StoreFault> {
+    let Some(fresh) = app.store.tenant(&visit.tenant.id).contact(&visit.contact.id).await? else { return Ok(false) };
+    if Some(fresh.revision) == visit.revision || fresh.row.turn != visit.turn_read {
+        return Ok(false);
+    }
+    visit.contact.phase = fresh.row.phase;
+    visit.contact.ended = fresh.row.ended;
+    visit.contact.end_cause = fresh.row.end_cause;
+    visit.revision = Some(fresh.revision);
+    Ok(true)
+}
+
+/// What the decision changes in the contact.
+fn apply(visit: &mut Visit, settled: &Settled, parsed: &Parsed) {
+    let turn = visit.turn();
+    let contact = &mut visit.contact;
+    contact.turn = turn;
+    if let jackfield_domain::contact::event::Event::ConsentEnded(consent) = &settled.event {
+        contact.consents.insert(consent.topic.clone(), consent.given);
+    }
+    if !settled.by_host {
+        contact.asked_turns = contact.asked_turns.saturating_add(1);
+        contact.idle_turns = match (visit.moved || settled.event.is_reentry(), settled.event.is_from_customer()) {
+            (true, _) => contact.idle_turns.saturating_add(1),
+            (false, true) => 0,
+            (false, false) => contact.idle_turns,
+        };
+    }
+    let actions = settled.decision.actions();
+    for action in actions {
+        apply_action(contact, action, &mut visit.notes);
+    }
+    reopen(contact, actions, turn, parsed.at, settled.by_host);
+    if let Some((_, effects)) = &settled.effects {
+        contact.state_bytes = effects.contact_state_bytes;
+    }
+    contact.failures.dedup();
+    contact.failures.truncate(REMEMBERED_MAX);
+}
+
+fn apply_action(contact: &mut Contact, action: &Action, notes: &mut Vec<String>) {
+    match action {
+        Action::SetLanguage(tag) => contact.language.clone_from(tag),
+        Action::SetAttributes(pairs) => {
+            notes.extend(contact.merge_attributes(pairs).into_iter().map(|name| format!("attribute {name} was left out: the contact's attributes are full")));
+        }
+        Action::Enqueue(enqueue) if !contact.queues.contains(&enqueue.queue) && contact.queues.len() < REMEMBERED_MAX => {
+            contact.queues.push(enqueue.queue.clone());
+        }
+        _ => {}
+    }
+}
+
+/// What is open afterwards. The host's own step goes on with what was open; while a customer waits in a queue, that stays open
+/// whatever is played to them.
+fn reopen(contact: &mut Contact, actions: &[Action], turn: u32, now: u64, by_host: bool) {
+    let in_queue = contact.open.as_ref().is_some_and(|open| matches!(open.begun, Begun::Queue { .. }));
+    match (opened_by(actions, turn, now), by_host, in_queue) {
+        (Some(opened), false, _) => contact.open = Some(opened),
+        (Some(opened), true, _) => {
+            let goes_on = contact.open.as_ref().is_some_and(|open| std::mem::discriminant(&open.begun) == std::mem::discriminant(&opened.begun));
+            match (&mut contact.open, goes_on) {
+                (Some(open), true) => open.turn = turn,
+                _ => contact.open = Some(opened),
+            }
+        }
+        (None, _, true) => {}
+        (None, false, false) => contact.open = None,
+        (None, true, false) => {}
+    }
+}
+
+/// What every event leaves: its trail, its reply for a retry, its usage.
+fn batch(app: &App, visit: &Visit, settled: &Settled, reply: &Reply, parsed: &Parsed) -> Change {
+    let scope = app.store.tenant(&visit.tenant.id);
+    let retry = RetryRow {
+        connection: parsed.connection.id.clone(),
+        contact: visit.contact.id,
+        turn: turn_of(parsed),
+        event_id: parsed.event_id.clone(),
+        status: reply.status,
+        content_type: reply.content_type.to_string(),
+        body: reply.body.to_vec(),
+        at: parsed.at,
+    };
+    scope.change().put(&retry, Expect::Absent).turn(&trail(app, visit, settled, reply, parsed)).count(&usage_key(visit, parsed), &usage(settled))
+}
+
+fn trail(app: &App, visit: &Visit, settled: &Settled, reply: &Reply, parsed: &Parsed) -> Turn {
+    let mut notes = visit.notes.clone();
+    notes.extend(settled.notes.iter().cloned());
+    notes.extend(settled.decision.degraded().iter().map(|what| format!("degraded: {what}")));
+    let whole_us = |duration: std::time::Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+    let spent_us: u64 = settled.attempts.iter().map(|attempt| attempt.used.wall_us).sum();
+    let now_us = whole_us(parsed.begun.elapsed());
+    Turn {
+        contact: visit.contact.id,
+        at: parsed.at,
+        sequence: app.next_sequence(),
+        turn: visit.contact.turn,
+        event: settled.event.masked(),
+        rule: parsed.rule.clone(),
+        flow: visit.contact.flow.clone(),
+        release: visit.contact.release,
+        arm: None,
+        verified_with: parsed.verified_with.clone(),
+        barred: settled.barred,
+        attempts: settled.attempts.clone(),
+        decision: Some(settled.decision.as_draft().clone()),
+        reason: settled.decision.reason().to_owned(),
+        answered_by: Some(settled.answered_by),
+        notes,
+        directory_revision: visit.directory_revision,
+        reply: Some(Digest::of(&reply.body)),
+        times: Times {
+            admitted_us: now_us.saturating_sub(spent_us),
+            invoked_us: now_us,
+            rendered_us: now_us,
+            deadline_us: parsed.provider.deadline_ms().saturating_mul(1_000),
+        },
+    }
+}
+
+fn usage_key(visit: &Visit, parsed: &Parsed) -> UsageKey {
+    UsageKey {
+        day: hours::local_date(&visit.tenant.zone, parsed.at),
+        flow: visit.contact.flow.clone(),
+        release: visit.contact.release.unwrap_or(0),
+    }
+}
+
+/// Names and numbers that usage counts; `record` of a release is read from invocations and failures.
+fn usage(settled: &Settled) -> Vec<(String, i64)> {
+    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let mut counts = vec![("events".to_owned(), 1), (format!("answered_by_{}", settled.answered_by.as_str()), i64::from(!settled.by_host))];
+    if let Some(barred) = settled.barred {
+        counts.push((format!("barred_{}", barred.code()), 1));
+    }
+    for attempt in &settled.attempts {
+        counts.extend([
+            ("invocations".to_owned(), 1),
+            ("failures".to_owned(), i64::from(attempt.failure.is_some())),
+            ("fuel".to_owned(), number(attempt.used.fuel)),
+            ("wall_us".to_owned(), number(attempt.used.wall_us)),
+            ("host_us".to_owned(), number(attempt.used.host_us)),
+            ("host_calls".to_owned(), i64::from(attempt.used.host_calls)),
+        ]);
+    }
+    if let Some((_, effects)) = &settled.effects {
+        for (goal, _) in &effects.outcomes {
+            counts.push((format!("outcome_{goal}"), 1));
+        }
+        for tokens in &effects.tokens {
+            counts.extend([("tokens_input".to_owned(), number(tokens.input)), ("tokens_output".to_owned(), number(tokens.output))]);
+        }
+    }
+    counts
+}

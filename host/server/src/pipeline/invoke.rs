@@ -1,0 +1,177 @@
+//! Runs what was assigned (step 6): every attempt in a fresh sandbox, within one deadline.
+//!
+//! A trap is data here. The first attempt gets 60 % of the time where a last good release stands behind it, and all of it where none
+//! does; the second runs only after a trap or a passed budget, with at least its floor left. Only the answering attempt's writes and
+//! effects go on to the commit.
+
+use std::time::Duration;
+
+use jackfield_domain::budget::{FIRST_ATTEMPT_PERCENT, Limits, SECOND_ATTEMPT_FLOOR_MS};
+use jackfield_domain::capability::{Answer, Effects, TapeEntry};
+use jackfield_domain::contact::decision::Vetted;
+use jackfield_domain::contact::event::Event;
+use jackfield_domain::fallback::{AnsweredBy, Failure, FailureKind, World, vet};
+use jackfield_domain::id::Digest;
+use jackfield_domain::ports::state::StateSpace;
+use jackfield_domain::quota::{Barred, Pass};
+use jackfield_domain::tenant::hours::offset_minutes;
+use jackfield_domain::trail::{AttemptRecord, Told};
+use jackfield_providers::provider::Scene;
+use jackfield_runtime::capability::live::{Live, LiveParts};
+use jackfield_runtime::{Call, Function, Outcome, Ran};
+
+use super::assign::{Plan, Runnable};
+use super::parse::Parsed;
+use super::render::scene;
+use super::visit::Visit;
+use crate::app::App;
+
+/// One attempt and what it left.
+pub(super) struct Attempt {
+    pub by: AnsweredBy,
+    pub result: Result<Vetted, Failure>,
+    pub record: AttemptRecord,
+    pub effects: Effects,
+    pub space: StateSpace,
+}
+
+/// Step 6's gift.
+pub(super) struct Tried {
+    pub attempts: Vec<Attempt>,
+    pub barred: Option<Barred>,
+}
+
+pub(super) async fn invoke(app: &App, visit: &Visit, event: &Event, plan: Plan, parsed: &Parsed) -> Tried {
+    let (pass, runnables) = match plan {
+        Ok(plan) => plan,
+        Err(barred) => return Tried { attempts: Vec::new(), barred: Some(barred) },
+    };
+    let whole = parsed.time_left().min(Duration::from_millis(pass.limits().wall_ms_max));
+    let mut attempts: Vec<Attempt> = Vec::with_capacity(runnables.len());
+    let alone = runnables.len() == 1;
+    let scene = scene(visit, parsed);
+    for (at, runnable) in runnables.into_iter().enumerate() {
+        let left = whole.min(parsed.time_left());
+        let wall = if at == 0 && !alone { left.mul_f64(FIRST_ATTEMPT_PERCENT as f64 / 100.0) } else { left };
+        let hopeless = attempts.last().is_some_and(|last| !last.result.as_ref().is_err_and(Failure::allows_second_attempt));
+        if at > 0 && (hopeless || wall < Duration::from_millis(SECOND_ATTEMPT_FLOOR_MS)) {
+            break;
+        }
+        attempts.push(attempt(app, visit, event, &pass, runnable, wall, u32::try_from(at + 1).unwrap_or(u32::MAX), parsed, &scene).await);
+    }
+    Tried { attempts, barred: None }
+}
+
+#[expect(clippy::too_many_arguments, reason = "one attempt is told all of its event, and a struct would only rename the list")]
+async fn attempt(
+    app: &App,
+    visit: &Visit,
+    event: &Event,
+    pass: &Pass,
+    runnable: Runnable,
+    wall: Duration,
+    number: u32,
+    parsed: &Parsed,
+    scene: &Scene<'_>,
+) -> Attempt {
+    let Runnable { by, release, version } = runnable;
+    let limits = release.limits.within(*pass.limits());
+    let mut seed = [0; 32];
+    // An all-zero seed is as deterministic as any other; what matters is that the trail names it.
+    let _ = getrandom::fill(&mut seed);
+    let space = StateSpace {
+        tenant: visit.tenant.id.clone(),
+        owner: release.version.tenant.clone(),
+        plugin: release.version.plugin.clone(),
+        contact: visit.contact.id,
+    };
+    let call = Call {
+        digest: version.digest,
+        class: version.class,
+        function: Function::Handle,
+        contact: visit.contact.clone(),
+        event: event.clone(),
+        release: release.number,
+        turn: visit.turn(),
+        attempt: number,
+        now: parsed.at,
+        zone_offset_minutes: offset_minutes(&visit.tenant.zone, parsed.at),
+        deadline: parsed.at.saturating_add(u64::try_from(wall.as_millis()).unwrap_or(u64::MAX)),
+        limits,
+        wall,
+        seed,
+        grants: release.grants.clone(),
+        capabilities: Box::new(Live::new(live_parts(app, visit, &release.settings, &space, &limits, &version.metadata.outcomes, parsed).await)),
+        context: None,
+    };
+    let Ran { result, used, tape, log, effects } = app.runtime.call(pass, call).await;
+    let result = result.and_then(|outcome| match outcome {
+        Outcome::Draft(draft) => {
+            let abilities = parsed.provider.abilities(scene);
+            let world = World { directory: &visit.directory, limits: &limits, listed: Some(&version.metadata.actions), abilities: abilities.as_ref() };
+            vet(draft, &world)
+        }
+        Outcome::Persona(_) | Outcome::Nothing => Err(Failure::new(FailureKind::BrokeAbi, "router.handle gave back no decision")),
+    });
+    let record = AttemptRecord {
+        by,
+        release: release.number,
+        version: release.version,
+        function: "router.handle".to_owned(),
+        seed: hex::encode(seed),
+        failure: result.as_ref().err().cloned(),
+        used,
+        limits,
+        told: tape.iter().map(told).collect(),
+        log,
+    };
+    Attempt { by, result, record, effects, space }
+}
+
+pub(super) async fn live_parts(
+    app: &App,
+    visit: &Visit,
+    settings: &serde_json::Value,
+    space: &StateSpace,
+    limits: &Limits,
+    outcomes: &[String],
+    parsed: &Parsed,
+) -> LiveParts {
+    let scope = app.store.tenant(&visit.tenant.id);
+    // Without the key a bucket is still stable within the tenant, and an unknown last contact is told as none.
+    let salt_key = scope.salt_key().await.unwrap_or_default();
+    let last_seen = scope.last_seen(&visit.contact.arrival.customer.address.raw, &visit.contact.id).await.ok().flatten();
+    LiveParts {
+        settings: settings.clone(),
+        directory: visit.directory.clone(),
+        state: app.store.state(),
+        space: space.clone(),
+        contact: visit.contact.clone(),
+        limits: *limits,
+        now: parsed.at,
+        outcomes: outcomes.to_vec(),
+        salt_key,
+        last_seen,
+    }
+}
+
+/// What the trail keeps of a call: digests, and a gist of what gives nothing away.
+pub(super) fn told(entry: &TapeEntry) -> Told {
+    let gist = match &entry.answer {
+        Answer::Truth(truth) => Some(truth.to_string()),
+        Answer::Hours(Some(hours)) => Some(match (&hours.exception, hours.open) {
+            (Some(exception), true) => format!("open ({exception})"),
+            (Some(exception), false) => format!("closed ({exception})"),
+            (None, true) => "open".to_owned(),
+            (None, false) => "closed".to_owned(),
+        }),
+        Answer::Hours(None) | Answer::Queue(None) | Answer::Person(None) | Answer::Entry(None) | Answer::Json(None) => Some("none".to_owned()),
+        Answer::Queue(Some(queue)) => Some(queue.name.to_string()),
+        Answer::Closure(closure) => Some(closure.as_ref().map_or("not closed", |_| "closed by emergency").to_owned()),
+        Answer::Bucket(bucket) => Some(bucket.to_string()),
+        Answer::Denied(denial) => Some(format!("{denial:?}").to_lowercase()),
+        _ => None,
+    };
+    let answer = serde_json::to_vec(&entry.answer).map(|json| Digest::of(&json)).unwrap_or_else(|_| Digest::of(b""));
+    Told { name: entry.name.clone(), ask: entry.ask, answer, gist }
+}

@@ -1,0 +1,180 @@
+//! Verifies and reads the request (step 3): from here on it is known who sent it and what happened.
+//!
+//! The signature is checked over the raw body and the connection's own public URL; no header says where we are. What is turned away
+//! here costs a bare status and an entry in the connection's list of refusals. An address that nobody bound waits until the
+//! signature holds, and then gets the connection's `unbound` route or a bare status: never a default tenant.
+
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+use jackfield_domain::budget::DEADLINE_RESERVE_MS;
+use jackfield_domain::contact::open::Heard;
+use jackfield_domain::contact::{Arrival, Moment};
+use jackfield_domain::id::{ConnectionId, ContactId, FlowName, TenantId};
+use jackfield_domain::tenant::address::Address;
+use jackfield_domain::tenant::connection::Connection;
+use jackfield_providers::provider::{Provider, Step, Unreadable};
+
+use super::resolve::{Resolved, raw};
+use super::{Answered, Received, Stopped};
+use crate::app::App;
+use crate::refusals::RefusedRequest;
+
+/// Step 3's gift: an event that is known to be the provider's.
+pub(super) struct Parsed {
+    pub connection: Connection,
+    pub provider: &'static dyn Provider,
+    pub verified_with: String,
+    pub tenant: TenantId,
+    pub flow: FlowName,
+    pub address: Address,
+    /// The rule that led to the tenant, for the trail.
+    pub rule: String,
+    /// The contact it belongs to, where one is known.
+    pub contact: Option<ContactId>,
+    pub step: Option<Step>,
+    pub arrival: Arrival,
+    pub heard: Heard,
+    /// True where the provider tells what nobody asked for.
+    pub ignored: bool,
+    /// Keyed digest of what identifies the event.
+    pub event_id: String,
+    pub at: Moment,
+    pub begun: Instant,
+}
+
+impl Parsed {
+    /// What is left of the provider's deadline after the reserve for rendering and the commit.
+    pub fn time_left(&self) -> Duration {
+        let whole = Duration::from_millis(self.provider.deadline_ms().saturating_sub(DEADLINE_RESERVE_MS));
+        whole.saturating_sub(self.begun.elapsed())
+    }
+
+    /// What is left for the commit, reserve included.
+    pub fn time_left_in_all(&self) -> Duration {
+        Duration::from_millis(self.provider.deadline_ms()).saturating_sub(self.begun.elapsed())
+    }
+
+    /// The lane that the contact's events share: also before it has an id.
+    pub fn lane(&self) -> String {
+        match self.contact {
+            Some(contact) => contact.to_string(),
+            None => format!("{}/{}", self.connection.id, self.arrival.provider_contact),
+        }
+    }
+}
+
+/// A request that ends before any tenant hears of it.
+#[derive(Debug)]
+pub enum TurnedAway {
+    /// No such connection. It is not remembered anywhere: a stranger chose the name.
+    NoConnection,
+    /// It is remembered with the connection.
+    Refused {
+        /// The bare status.
+        status: StatusCode,
+        /// For whoever sets the connection up.
+        refused: RefusedRequest,
+    },
+    /// Nobody bound the address; the connection's owner said what such callers get.
+    Unbound {
+        /// That.
+        reply: jackfield_providers::provider::Reply,
+        /// For whoever sets the connection up.
+        refused: RefusedRequest,
+    },
+}
+
+impl TurnedAway {
+    pub(super) fn unreadable(received: &Received, connection: &Connection, unreadable: &Unreadable) -> Self {
+        Self::Refused { status: unreadable.status(), refused: refused(received, connection, "unreadable", unreadable.to_string()) }
+    }
+
+    pub(super) fn answer(self, app: &App, connection: &ConnectionId) -> Answered {
+        match self {
+            Self::NoConnection => Answered::Bare(StatusCode::NOT_FOUND),
+            Self::Refused { status, refused } => {
+                tracing::info!(%connection, code = refused.code, "a request was turned away");
+                app.refusals.add(connection, refused);
+                Answered::Bare(status)
+            }
+            Self::Unbound { reply, refused } => {
+                app.refusals.add(connection, refused);
+                Answered::Reply(reply.into())
+            }
+        }
+    }
+}
+
+/// An entry for the connection's list. It holds names of headers and no values.
+pub(crate) fn refused(received: &Received, connection: &Connection, code: &str, detail: String) -> RefusedRequest {
+    RefusedRequest {
+        at: received.at,
+        code: code.to_owned(),
+        url_seen: format!("{}{}", connection.public_url, received.path_and_query),
+        header_names: received.headers.keys().map(|name| name.as_str().to_owned()).collect(),
+        forms_tried: Vec::new(),
+        detail,
+    }
+}
+
+pub(super) async fn parse(app: &App, received: &Received, resolved: Resolved) -> Result<Parsed, Stopped> {
+    let Resolved { connection, provider, glance, binding } = resolved;
+    let raw = raw(received);
+    let verified = provider.verify(&raw, &connection).map_err(|unverified| {
+        let entry = refused(received, &connection, "bad-signature", unverified.why.clone());
+        let refused = RefusedRequest { forms_tried: unverified.forms_tried, url_seen: unverified.url_seen, ..entry };
+        TurnedAway::Refused { status: StatusCode::FORBIDDEN, refused }
+    })?;
+    let parsed = provider.parse(&raw).map_err(|unreadable| TurnedAway::unreadable(received, &connection, &unreadable))?;
+
+    let platform = app.store.platform();
+    let known = match &glance.step {
+        Some(step) => platform.contact_home(&step.contact).await?.map(|tenant| (tenant, step.contact)),
+        None => platform.call(&connection.id, &parsed.arrival.provider_contact).await?,
+    };
+    let home = match known {
+        // A running contact stays where it began, whatever became of its address meanwhile.
+        Some((tenant, id)) => app.store.tenant(&tenant).contact(&id).await?.map(|found| found.row).filter(|contact| contact.connection == connection.id),
+        None => None,
+    };
+    let (tenant, flow, address, contact, rule) = match (home, binding) {
+        (Some(contact), _) => {
+            let rule = format!("contact {} is running in flow {}", contact.id, contact.flow);
+            (contact.tenant, contact.flow, contact.address, Some(contact.id), rule)
+        }
+        (None, Some(binding)) if glance.step.is_none() => {
+            let rule = format!("address {} is bound to flow {} through connection {}", binding.address, binding.flow, binding.connection);
+            (binding.tenant, binding.flow, binding.address, None, rule)
+        }
+        _ => return Err(nobodys(received, &connection, provider, glance.address.as_ref()).into()),
+    };
+    let event_id = app.store.tenant(&tenant).keyed_digest("event", &parsed.event_material).await?;
+    Ok(Parsed {
+        connection,
+        provider,
+        verified_with: verified.secret_name,
+        tenant,
+        flow,
+        address,
+        rule,
+        contact,
+        step: glance.step,
+        arrival: parsed.arrival,
+        heard: parsed.heard,
+        ignored: parsed.ignored,
+        event_id,
+        at: received.at,
+        begun: received.begun,
+    })
+}
+
+fn nobodys(received: &Received, connection: &Connection, provider: &dyn Provider, address: Option<&Address>) -> TurnedAway {
+    let what = address.map_or_else(|| "an address that cannot be read".to_owned(), ToString::to_string);
+    let detail = format!("{what} is bound to no flow through connection {}; bind it with `jackfield address bind`", connection.id);
+    let refused = refused(received, connection, "unbound-address", detail);
+    match connection.unbound.as_ref().map(|draft| provider.render_unbound(draft, connection)) {
+        Some(Ok(reply)) => TurnedAway::Unbound { reply, refused },
+        Some(Err(_)) | None => TurnedAway::Refused { status: StatusCode::NOT_FOUND, refused },
+    }
+}

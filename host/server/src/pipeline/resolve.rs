@@ -1,0 +1,49 @@
+//! Finds whose event it is (step 2): the connection by the path, the tenant and flow by the dialled side.
+//!
+//! Nothing is verified yet, so nothing is written and nothing is charged. The caller's number is never looked at: whoever calls
+//! must not choose a tenant. An address answers only through the connection it is bound to.
+
+use jackfield_domain::tenant::address::Binding;
+use jackfield_domain::tenant::connection::Connection;
+use jackfield_providers::provider::{Glance, Provider, Raw, provider};
+
+use super::{Received, Stopped, TurnedAway};
+use crate::app::App;
+
+/// Step 2's gift.
+pub(super) struct Resolved {
+    pub connection: Connection,
+    pub provider: &'static dyn Provider,
+    pub glance: Glance,
+    /// None where nobody bound the address to this connection, or where the request names none.
+    pub binding: Option<Binding>,
+}
+
+/// The request as a provider reads it.
+pub(super) fn raw(received: &Received) -> Raw<'_> {
+    Raw {
+        method: &received.method,
+        tail: &received.tail,
+        path_and_query: &received.path_and_query,
+        headers: &received.headers,
+        body: &received.body,
+    }
+}
+
+pub(super) async fn resolve(app: &App, received: &Received) -> Result<Resolved, Stopped> {
+    let platform = app.store.platform();
+    let Some(found) = platform.connection(&received.connection).await? else {
+        return Err(TurnedAway::NoConnection.into());
+    };
+    let connection = found.row;
+    let Some(provider) = provider(&connection.provider) else {
+        return Err(TurnedAway::NoConnection.into());
+    };
+    app.statics.keep(&connection.id, found.revision, || provider.last_words(&connection));
+    let glance = provider.glance(&raw(received)).map_err(|unreadable| TurnedAway::unreadable(received, &connection, &unreadable))?;
+    let binding = match &glance.address {
+        Some(address) => platform.binding(address).await?.map(|found| found.row).filter(|binding| binding.connection == connection.id),
+        None => None,
+    };
+    Ok(Resolved { connection, provider, glance, binding })
+}

@@ -1,0 +1,150 @@
+//! Settles the event (step 7): whatever was tried, a decision comes of it.
+//!
+//! The rule is the domain's; here it is given the default routes of flow, tenant, ancestors and platform, each with its owner's
+//! directory. They are read only where the plugin did not answer.
+
+use std::sync::Arc;
+
+use jackfield_domain::capability::Effects;
+use jackfield_domain::contact::decision::{Decision, Draft};
+use jackfield_domain::contact::event::Event;
+use jackfield_domain::fallback::{self, AnsweredBy, Case, DefaultRoutes, Step, World, vet};
+use jackfield_domain::id::FlowName;
+use jackfield_domain::ports::state::StateSpace;
+use jackfield_domain::quota::Barred;
+use jackfield_domain::tenant::directory::Directory;
+use jackfield_domain::trail::AttemptRecord;
+use jackfield_providers::provider::Reply;
+use jackfield_store::StoreFault;
+
+use super::invoke::Tried;
+use super::parse::Parsed;
+use super::visit::{self, Visit};
+use super::{commit, render};
+use crate::app::App;
+use crate::directory;
+
+/// Step 7's gift.
+pub(super) struct Settled {
+    pub event: Event,
+    pub decision: Decision,
+    pub answered_by: AnsweredBy,
+    pub barred: Option<Barred>,
+    pub attempts: Vec<AttemptRecord>,
+    /// Of the answering attempt.
+    pub effects: Option<(StateSpace, Effects)>,
+    pub notes: Vec<String>,
+    /// True where the host went on with what was open and no plugin was asked.
+    pub by_host: bool,
+}
+
+/// The routes of one level, with their owner's directory.
+struct Level {
+    by: AnsweredBy,
+    routes: DefaultRoutes,
+    directory: Arc<Directory>,
+}
+
+pub(super) async fn settle(app: &App, visit: &mut Visit, event: Event, tried: Tried, parsed: &Parsed) -> Result<Settled, StoreFault> {
+    let Tried { attempts, barred } = tried;
+    let answered = attempts.iter().any(|attempt| attempt.result.is_ok());
+    let levels = if answered { Vec::new() } else { levels(app, visit).await? };
+    let mut records = Vec::with_capacity(attempts.len());
+    let mut effects = Vec::with_capacity(attempts.len());
+    let mut results = Vec::with_capacity(attempts.len());
+    for attempt in attempts {
+        if let Err(failure) = &attempt.result {
+            visit.contact.failures.push(failure.code().to_owned());
+        }
+        results.push(fallback::Tried { by: attempt.by, result: attempt.result });
+        records.push(attempt.record);
+        effects.push((attempt.space, attempt.effects));
+    }
+    let scene = render::scene(visit, parsed);
+    let abilities = parsed.provider.abilities(&scene);
+    let settled = fallback::settle(Case {
+        attempts: results,
+        barred,
+        steps: steps(&levels),
+        limits: &visit.tenant.limits,
+        abilities: abilities.as_ref(),
+        channel: visit.contact.channel,
+        language: &visit.contact.language,
+        now: parsed.at,
+    });
+    Ok(Settled {
+        event,
+        decision: settled.decision,
+        answered_by: settled.answered_by,
+        barred,
+        attempts: records,
+        effects: settled.attempt.and_then(|at| effects.into_iter().nth(at)),
+        notes: settled.passed_over,
+        by_host: false,
+    })
+}
+
+/// The host's own next step; where its world refuses it, the default routes answer.
+pub(super) async fn host_step(app: &App, visit: &mut Visit, draft: Draft, note: String, parsed: &Parsed) -> Result<Settled, StoreFault> {
+    let scene = render::scene(visit, parsed);
+    let abilities = parsed.provider.abilities(&scene);
+    let world = World { directory: &visit.directory, limits: &visit.tenant.limits, listed: None, abilities: abilities.as_ref() };
+    let result = vet(draft, &world);
+    let levels = if result.is_ok() { Vec::new() } else { levels(app, visit).await? };
+    let settled = fallback::settle(Case {
+        attempts: vec![fallback::Tried { by: AnsweredBy::Plugin, result }],
+        barred: None,
+        steps: steps(&levels),
+        limits: &visit.tenant.limits,
+        abilities: abilities.as_ref(),
+        channel: visit.contact.channel,
+        language: &visit.contact.language,
+        now: parsed.at,
+    });
+    let mut notes = vec![format!("the host went on by itself: {note}")];
+    notes.extend(settled.passed_over);
+    Ok(Settled {
+        event: jackfield_domain::contact::open::event_of(parsed.heard.clone()),
+        decision: settled.decision,
+        answered_by: settled.answered_by,
+        barred: None,
+        attempts: Vec::new(),
+        effects: None,
+        notes,
+        by_host: true,
+    })
+}
+
+/// Too many events of one contact: the default routes answer at once, and the contact stays as it is.
+pub(super) async fn busy(app: &App, parsed: &Parsed) -> Result<Reply, StoreFault> {
+    let mut visit = visit::load(app, parsed).await?;
+    let event = jackfield_domain::contact::open::event_of(parsed.heard.clone());
+    let tried = Tried { attempts: Vec::new(), barred: Some(Barred::ContactBusy) };
+    let settled = settle(app, &mut visit, event, tried, parsed).await?;
+    let reply = render::render(&visit, &settled, parsed);
+    commit::note(app, &visit, &settled, &reply, parsed).await?;
+    Ok(reply)
+}
+
+fn steps(levels: &[Level]) -> Vec<Step<'_>> {
+    levels.iter().map(|level| Step { by: level.by, routes: &level.routes, directory: &level.directory }).collect()
+}
+
+async fn levels(app: &App, visit: &Visit) -> Result<Vec<Level>, StoreFault> {
+    let scope = app.store.tenant(&visit.tenant.id);
+    let mut levels = Vec::new();
+    let own: [(AnsweredBy, Option<FlowName>); 2] = [(AnsweredBy::FlowDefault, Some(visit.contact.flow.clone())), (AnsweredBy::TenantDefault, None)];
+    for (by, of) in own {
+        if let Some(routes) = scope.routes(of.as_ref()).await? {
+            levels.push(Level { by, routes: routes.row, directory: visit.directory.clone() });
+        }
+    }
+    for above in &visit.ancestors {
+        let by = if above.parent.is_none() { AnsweredBy::PlatformDefault } else { AnsweredBy::TenantDefault };
+        if let Some(routes) = app.store.tenant(&above.id).routes(None).await? {
+            let (directory, _) = directory::read(app, above).await?;
+            levels.push(Level { by, routes: routes.row, directory: Arc::new(directory) });
+        }
+    }
+    Ok(levels)
+}

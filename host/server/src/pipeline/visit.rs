@@ -1,0 +1,161 @@
+//! Gathers what the steps from 4 on look at: the contact as it stands, its tenant, its flow and the tenant's directory.
+//!
+//! The pipeline loads it once its contact's turn has come, and again where a commit met a conflict. A first event makes the
+//! contact here; nothing is written before the commit.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jackfield_domain::budget::Limits;
+use jackfield_domain::contact::event::Event;
+use jackfield_domain::contact::open::{Heard, Next, hear_without};
+use jackfield_domain::contact::{Contact, Phase};
+use jackfield_domain::flow::Flow;
+use jackfield_domain::id::{ContactId, FlowName};
+use jackfield_domain::tenant::Tenant;
+use jackfield_domain::tenant::directory::Directory;
+use jackfield_store::StoreFault;
+
+use super::parse::Parsed;
+use crate::app::App;
+use crate::directory;
+
+/// What an event meets.
+pub(super) struct Visit {
+    pub contact: Contact,
+    /// None before the first commit.
+    pub revision: Option<u64>,
+    /// The contact as it was read, to see what a conflicting commit changed.
+    pub turn_read: u32,
+    pub tenant: Tenant,
+    pub ancestors: Vec<Tenant>,
+    pub flow: Option<Flow>,
+    pub directory: Arc<Directory>,
+    pub directory_revision: u64,
+    /// True where the contact came here from another flow, by a plugin's wish.
+    pub moved: bool,
+    /// What the host did by itself, for the trail.
+    pub notes: Vec<String>,
+}
+
+/// What follows from what was heard.
+pub(super) enum Turn {
+    Ask(Event),
+    Host { draft: jackfield_domain::contact::decision::Draft, note: String },
+}
+
+pub(super) async fn load(app: &App, parsed: &Parsed) -> Result<Visit, StoreFault> {
+    let scope = app.store.tenant(&parsed.tenant);
+    let platform = app.store.platform();
+    let tenant = platform.tenant(&parsed.tenant).await?.map(|found| found.row).ok_or_else(|| StoreFault::missing("tenant", parsed.tenant.as_str()))?;
+    let mut ancestors = Vec::with_capacity(tenant.ancestors.len());
+    for id in tenant.ancestors.iter().rev() {
+        if let Some(found) = platform.tenant(id).await? {
+            ancestors.push(found.row);
+        }
+    }
+    let kept = match parsed.contact.or(known(app, parsed).await?) {
+        Some(id) => scope.contact(&id).await?,
+        None => None,
+    };
+    let (contact, revision) = match kept {
+        Some(found) => (found.row, Some(found.revision)),
+        None => (begin(&tenant, parsed), None),
+    };
+    let (directory, directory_revision) = directory::read(app, &tenant).await?;
+    let flow = scope.get::<Flow>(&contact.flow).await?.map(|found| found.row);
+    Ok(Visit {
+        turn_read: contact.turn,
+        contact,
+        revision,
+        tenant,
+        ancestors,
+        flow,
+        directory: Arc::new(directory),
+        directory_revision,
+        moved: false,
+        notes: Vec::new(),
+    })
+}
+
+/// A contact that a first event made while this one waited for its turn.
+async fn known(app: &App, parsed: &Parsed) -> Result<Option<ContactId>, StoreFault> {
+    Ok(app.store.platform().call(&parsed.connection.id, &parsed.arrival.provider_contact).await?.map(|(_, contact)| contact))
+}
+
+fn begin(tenant: &Tenant, parsed: &Parsed) -> Contact {
+    let mut random = [0; 10];
+    // Without randomness ids of one millisecond could meet; the store's guard would refuse the second, and the provider retries.
+    let _ = getrandom::fill(&mut random);
+    Contact {
+        id: ContactId::new(parsed.at, random),
+        tenant: tenant.id.clone(),
+        flow: parsed.flow.clone(),
+        connection: parsed.connection.id.clone(),
+        provider: parsed.connection.provider.clone(),
+        channel: parsed.address.channel,
+        address: parsed.address.clone(),
+        arrival: parsed.arrival.clone(),
+        release: None,
+        plan: tenant.plan,
+        language: tenant.language.clone(),
+        started: parsed.at,
+        ended: None,
+        end_cause: None,
+        phase: Phase::Running,
+        turn: 0,
+        asked_turns: 0,
+        idle_turns: 0,
+        attributes: BTreeMap::new(),
+        open: None,
+        queues: Vec::new(),
+        failures: Vec::new(),
+        consents: BTreeMap::new(),
+        state_schema: None,
+        state_bytes: 0,
+    }
+}
+
+impl Visit {
+    /// Itself, where the contact was made before.
+    pub fn existing(self) -> Option<Self> {
+        self.revision.is_some().then_some(self)
+    }
+
+    /// The turn that this event is.
+    pub fn turn(&self) -> u32 {
+        self.turn_read.saturating_add(1)
+    }
+
+    /// The tenant's, which the release may narrow.
+    pub fn limits(&self) -> &Limits {
+        &self.tenant.limits
+    }
+
+    /// Applies the rules of what is open. A move to another flow begins there as if the contact had just arrived.
+    pub async fn hear(&mut self, app: &App, heard: Heard) -> Result<Turn, StoreFault> {
+        let next = match &mut self.contact.open {
+            Some(open) => open.hear(heard),
+            None => hear_without(heard),
+        };
+        Ok(match next {
+            Next::Ask(event) => Turn::Ask(event),
+            Next::Host { draft, note } => Turn::Host { draft, note },
+            Next::Move { flow } => {
+                self.notes.push(format!("moved from flow {} to flow {flow}", self.contact.flow));
+                if let Ok(name) = flow.parse::<FlowName>() {
+                    self.flow = app.store.tenant(&self.tenant.id).get::<Flow>(&name).await?.map(|found| found.row);
+                    self.contact.flow = name;
+                    self.contact.release = None;
+                }
+                self.moved = true;
+                Turn::Ask(Event::Arrived)
+            }
+        })
+    }
+
+    /// True where one above the tenant is suspended.
+    pub fn ancestor_suspended(&self) -> bool {
+        self.ancestors.iter().any(|above| above.standing == jackfield_domain::tenant::Standing::Suspended)
+    }
+}

@@ -1,0 +1,8 @@
+//! Holds the backends of the port `Rows`: the one in memory, which says what is right, and sled, which is what stays.
+//!
+//! The store is built over either and cannot tell them apart; one suite, `conformance`, holds for both. Guards are evaluated in
+//! `guard`, once, so that the backends cannot disagree about what a conflict is.
+
+pub mod conformance;
+pub(crate) mod guard;
+pub(crate) mod memory;

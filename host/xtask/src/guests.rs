@@ -1,0 +1,65 @@
+//! Builds what runs inside the sandbox: plugins, hostile guests, and the two that bring their interpreter along.
+//!
+//! `demo` and `test` call it first. It adds the compiler's wasm target where rustup can; JavaScript and Python need npm and pip, and
+//! what they could not build is reported and not forgotten.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::bail;
+
+use crate::shell::{cargo, output, run, step, succeeds, top};
+
+/// What plugins are built for.
+const TARGET: &str = "wasm32-wasip2";
+
+/// Components with an interpreter inside.
+#[derive(Debug, Default)]
+pub struct Interpreted {
+    /// Built: name and file.
+    pub built: Vec<(&'static str, PathBuf)>,
+    /// Not built, and why.
+    pub skipped: Vec<String>,
+}
+
+/// Builds plugins and guests; the interpreted ones as far as this machine can.
+pub fn build() -> anyhow::Result<Interpreted> {
+    step("the wasm target", add_target)?;
+    step("plugins", || cargo(&top().join("plugins"), &["build", "--release", "--locked"]))?;
+    step("guests", || cargo(&top().join("tests/guests"), &["build", "--release", "--locked"]))?;
+    interpreted()
+}
+
+/// Builds the plugins alone: what the demo needs.
+pub fn build_plugins() -> anyhow::Result<()> {
+    step("the wasm target", add_target)?;
+    step("plugins", || cargo(&top().join("plugins"), &["build", "--release", "--locked"]))?;
+    step("a looping guest", || cargo(&top().join("tests/guests"), &["build", "--release", "--locked", "--package", "loops"]))
+}
+
+fn add_target() -> anyhow::Result<()> {
+    let sysroot = output("rustc", &["--print", "sysroot"])?;
+    if PathBuf::from(sysroot).join("lib/rustlib").join(TARGET).is_dir() {
+        return Ok(());
+    }
+    if succeeds("rustup", &["--version"]) && run(Command::new("rustup").args(["target", "add", TARGET])).is_ok() {
+        return Ok(());
+    }
+    bail!("the compiler has no target {TARGET}; run `rustup target add {TARGET}`, or install your distribution's package of Rust's std for it")
+}
+
+/// JavaScript through npm, Python through pip.
+fn interpreted() -> anyhow::Result<Interpreted> {
+    let mut all = Interpreted::default();
+    for (name, needs, script) in [("javascript", "npm", "js/build.sh"), ("python", "python3", "python/build.sh")] {
+        let file = top().join(format!("tests/guests/target/{name}.wasm"));
+        let built = succeeds(needs, &["--version"])
+            && step(&format!("a {name} guest"), || run(Command::new("bash").arg(top().join("tests/guests").join(script)).arg(&file))).is_ok();
+        if built && file.is_file() {
+            all.built.push((name, file));
+        } else {
+            all.skipped.push(format!("{name} components: {needs} or its registry is not there"));
+        }
+    }
+    Ok(all)
+}

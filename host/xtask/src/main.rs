@@ -1,0 +1,70 @@
+//! Runs the project's tasks, one command each: demo, test, guests, bench, soak.
+//!
+//! Developers and CI call it as `cargo xtask`. It is Rust and not a heap of scripts, so that a task works on every machine that can
+//! build the project. What it measures or promises lives in `tests/`; here is only the order of things.
+#![expect(clippy::print_stdout, reason = "a task talks to whoever started it")]
+
+mod bench;
+mod demo;
+mod guests;
+mod peers;
+mod shell;
+mod soak;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "Tasks of the project")]
+struct CommandLine {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Start a server, onboard three tenants and call them as Twilio would.
+    Demo {
+        /// End after the tour; the exit status tells whether every answer was the right one.
+        #[arg(long)]
+        once: bool,
+    },
+    /// Format, lints, every test, plugins and guests: what CI runs.
+    Test,
+    /// Build plugins and guests for the sandbox.
+    Guests,
+    /// Measure, in a release build: ratios beside a peer in the same run.
+    Bench {
+        /// Only this one.
+        #[arg(long)]
+        only: Option<bench::Only>,
+    },
+    /// The long forms of what the tests promise.
+    Soak {
+        /// Which.
+        #[arg(value_enum)]
+        what: soak::What,
+        /// How often; the figure that the issue names where absent.
+        #[arg(long)]
+        rounds: Option<u32>,
+    },
+}
+
+fn main() -> ExitCode {
+    let result = match CommandLine::parse().task {
+        Task::Demo { once } => demo::run(once),
+        Task::Test => test::run(),
+        Task::Guests => guests::build().map(|_| ()),
+        Task::Bench { only } => bench::run(only),
+        Task::Soak { what, rounds } => soak::run(what, rounds),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("\nFAILED: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Runs what CI runs: format, lints, every test, with plugins and guests built.
+//!
+//! One profile, no release build of the host. What could not run prints SKIPPED at the very end, where it is read.
+
+use crate::shell::{cargo, run, step, succeeds, top};
+use crate::{guests, peers};
+
+/// Runs everything; the first failure ends it.
+pub fn run() -> anyhow::Result<()> {
+    let mut skipped = Vec::new();
+    let workspaces = [top(), top().join("plugins"), top().join("tests/guests")];
+    step("format", || workspaces.iter().try_for_each(|workspace| cargo(workspace, &["fmt", "--all", "--check"])))?;
+    step("lints of the host", || cargo(&top(), &["clippy", "--workspace", "--all-targets", "--all-features", "--locked", "--", "-D", "warnings"]))?;
+    let interpreted = guests::build()?;
+    skipped.extend(interpreted.skipped.iter().cloned());
+    step("lints of plugins", || cargo(&top().join("plugins"), &["clippy", "--release", "--locked", "--", "-D", "warnings"]))?;
+    step("plugins' own tests", || {
+        let host = host_triple()?;
+        cargo(&top().join("plugins"), &["test", "--locked", "--target", &host])
+    })?;
+    step("the binary", || cargo(&top(), &["build", "--locked", "--package", "jackfield-server"]))?;
+    step("every test", || cargo(&top(), &["test", "--workspace", "--all-features", "--locked"]))?;
+    for (name, file) in &interpreted.built {
+        step(&format!("a {name} plugin answers a call"), || peers::interpreted(name, file))?;
+    }
+    match peers::twilio()? {
+        None => {}
+        Some(why) => skipped.push(why),
+    }
+    deny(&mut skipped)?;
+    println!("\nAll promises hold.");
+    for what in &skipped {
+        println!("SKIPPED: {what}");
+    }
+    Ok(())
+}
+
+fn host_triple() -> anyhow::Result<String> {
+    let version = crate::shell::output("rustc", &["-vV"])?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned).ok_or_else(|| anyhow::anyhow!("rustc -vV names no host"))
+}
+
+/// Licences, bans and sources always where cargo-deny is installed.
+fn deny(skipped: &mut Vec<String>) -> anyhow::Result<()> {
+    if !succeeds("cargo", &["deny", "--version"]) {
+        skipped.push("cargo-deny is not installed; run `cargo install --locked cargo-deny`".to_owned());
+        return Ok(());
+    }
+    step("licences, bans, sources", || {
+        run(std::process::Command::new("cargo").args(["deny", "--all-features", "check", "licenses", "bans", "sources"]).current_dir(top()))
+    })
+}

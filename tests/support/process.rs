@@ -1,0 +1,86 @@
+//! Runs the server as a process of its own: for killing it.
+//!
+//! The crash promises and the demo's curl lines need a real process. It is told to listen on free ports and asked where it is.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context as _, bail};
+
+use crate::artifacts;
+use crate::platform::Operator;
+
+/// A server process.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    /// Where providers are heard.
+    pub hooks_url: String,
+    /// Where the admin API answers.
+    pub admin_url: String,
+    /// At the first start alone.
+    pub operator_token: Option<String>,
+}
+
+impl Process {
+    /// Starts it on a folder and waits until it listens.
+    pub fn start(data: &Path) -> anyhow::Result<Self> {
+        let mut child = Command::new(artifacts::binary()?)
+            .args(["serve", "--hooks-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data"])
+            .arg(data)
+            .env("JACKFIELD_LOG", "warn")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let out = child.stdout.take().context("the server's output is a pipe")?;
+        let mut process = Self { child, hooks_url: String::new(), admin_url: String::new(), operator_token: None };
+        for line in BufReader::new(out).lines() {
+            let line = line?;
+            let word = |before: &str| line.split_once(before).map(|(_, rest)| rest.trim().to_owned());
+            if let Some(url) = word("providers  ") {
+                process.hooks_url = url.split("/hooks").next().unwrap_or_default().to_owned();
+            } else if let Some(url) = word("admin API  ") {
+                process.admin_url = url.trim_end_matches("/v1").to_owned();
+            } else if let Some(token) = word("shown this once: ") {
+                process.operator_token = Some(token);
+            } else if line.contains("ready") {
+                return Ok(process);
+            }
+        }
+        bail!("the server ended before it was ready: {}", process.child.wait()?)
+    }
+
+    /// Whoever runs it; the token where it is not the first start.
+    pub fn operator(&self, token: Option<&str>) -> anyhow::Result<Operator> {
+        let token = self.operator_token.as_deref().or(token).context("only the first start tells the operator's token")?;
+        Operator::new(&self.admin_url, &self.hooks_url, token)
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Resident memory in bytes, as the kernel counts it.
+    pub fn resident_bytes(&self) -> anyhow::Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("the kernel tells no VmRSS")?;
+        Ok(line.trim().trim_end_matches("kB").trim().parse::<u64>()? * 1024)
+    }
+
+    /// kill -9.
+    pub fn kill(mut self) -> anyhow::Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may be gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
