@@ -4,6 +4,8 @@
 //! API - so that a promise holds for a user and not for an inside.
 
 pub mod artifacts;
+pub mod capacity;
+pub mod crash;
 pub mod line;
 pub mod platform;
 pub mod process;

@@ -9,16 +9,14 @@ use jackfield_domain::id::TenantId;
 use jackfield_domain::ports::rows::{CommitError, Expect};
 use jackfield_domain::tenant::address::Channel;
 use jackfield_domain::tenant::{Standing, Tenant};
-use jackfield_store::StoreFault;
+use jackfield_store::{RoutesRow, StoreFault};
 
 use crate::app::App;
+use crate::pipeline::unwritten;
 
 /// Makes what is missing.
 pub async fn prepare(app: &App) -> Result<(), StoreFault> {
     let id = TenantId::platform();
-    if app.store.platform().tenant(&id).await?.is_some() {
-        return Ok(());
-    }
     let platform = Tenant {
         id: id.clone(),
         parent: None,
@@ -31,12 +29,14 @@ pub async fn prepare(app: &App) -> Result<(), StoreFault> {
         standing: Standing::Active,
         created: app.clock.now(),
     };
-    let change = app.store.tenant(&id).change().tenant(&platform, Expect::Absent).routes(None, &default_routes(), Expect::Absent);
-    match change.commit().await {
-        // Another process that starts on the same store cannot be: the store is locked. A conflict means it is there.
+    let routes = RoutesRow { level: None, routes: default_routes() };
+    if app.store.platform().tenant(&id).await?.is_none() {
+        app.store.platform().change().tenant(&platform, Expect::Absent).commit().await.map_err(unwritten)?;
+    }
+    match app.store.tenant(&id).change().put(&routes, Expect::Absent).commit().await {
+        // A conflict means that there are routes: from an earlier start, or from the operator.
         Ok(()) | Err(CommitError::Conflict { .. }) => Ok(()),
-        Err(CommitError::Fault(fault)) => Err(fault.into()),
-        Err(other) => Err(StoreFault::lost(&other.to_string())),
+        Err(other) => Err(unwritten(other)),
     }
 }
 

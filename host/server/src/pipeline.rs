@@ -31,6 +31,7 @@ use jackfield_store::StoreFault;
 
 use crate::app::App;
 
+pub(crate) use commit::unwritten;
 pub use parse::TurnedAway;
 
 /// Step 1's gift: a request whose body is complete and bounded.

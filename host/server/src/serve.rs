@@ -47,7 +47,7 @@ pub async fn start(config: &Config, environment: &Environment, clock: Arc<dyn Cl
     let settings = RuntimeSettings {
         artifacts_dir: config.data.join("artifacts"),
         compiler: config.compiler.clone(),
-        node_key: store.platform().node_key().await?,
+        node_key: *store.platform().node_key().await?,
         small_slots: config.small_slots,
         large_slots: config.large_slots,
         workers: config.guest_workers,

@@ -10,11 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use jackfield_domain::capability::StateWrite;
 use jackfield_domain::contact::Moment;
 use jackfield_domain::flow::plugin::Version;
 use jackfield_domain::flow::release::ReleaseNumber;
-use jackfield_domain::id::{ContactId, FlowName, TenantId};
-use jackfield_domain::capability::StateWrite;
+use jackfield_domain::id::{ConnectionId, ContactId, FlowName, TenantId};
 use jackfield_domain::ports::rows::{Batch, CommitError, Expect, RowsFault, Write};
 use jackfield_domain::ports::state::StateSpace;
 use jackfield_domain::trail::Turn;
@@ -23,11 +23,13 @@ use zeroize::Zeroizing;
 
 use crate::Shared;
 use crate::fault::{StoreFault, uncommitted};
-use crate::keys::{self, Table};
-use crate::platform::PlatformChange;
+use crate::instance;
+use crate::keys;
+use crate::platform::{PlatformChange, call_key};
 use crate::rows::Row;
 use crate::seal::{Held, Keyring, is_tombstone};
 use crate::state;
+use crate::tenant::{misfit, unreadable};
 use crate::{contact, usage};
 
 /// How often an increment is tried again. Every lost race means that somebody else's increment won, so this is how many contacts may
@@ -71,6 +73,8 @@ pub(crate) enum Step {
     Put { key: Vec<u8>, plain: Zeroizing<Vec<u8>>, sealing: Sealing, expect: Expect, owner_in_front: bool },
     /// State writes, resolved against what is there.
     State { space: StateSpace, writes: Vec<StateWrite>, now: Moment },
+    /// A provider's id of a contact, digested when it is committed, and where the contact lives.
+    Call { connection: ConnectionId, provider_contact: String, tenant: TenantId, contact: ContactId },
     /// A tenant's row is written: a name that was erased gets a new key.
     Revive(TenantId),
 }
@@ -182,19 +186,18 @@ async fn resolve(shared: &Shared, list: &[Step], owners: &BTreeSet<&TenantId>) -
                     state::resolve(shared, &held.key, space, asked, *now, &mut writes, &mut ours).await?;
                 }
             }
+            Step::Call { connection, provider_contact, tenant, contact } => {
+                let key = call_key(instance::of(shared).await.map_err(uncommitted)?, connection, provider_contact);
+                let value = serde_json::to_vec(&(tenant, contact)).map_err(|e| uncommitted(unreadable(&key, &misfit(&e))))?;
+                writes.push(Write::Put { key, value: Bytes::from(value), expect: Expect::Absent });
+            }
             Step::Revive(_) => {}
         }
     }
     Ok((writes, ours))
 }
 
-fn sealed(
-    held: &BTreeMap<&TenantId, Held>,
-    owner: &TenantId,
-    key: &[u8],
-    plain: &[u8],
-    owner_in_front: bool,
-) -> Result<Bytes, StoreFault> {
+fn sealed(held: &BTreeMap<&TenantId, Held>, owner: &TenantId, key: &[u8], plain: &[u8], owner_in_front: bool) -> Result<Bytes, StoreFault> {
     let holder = held.get(owner).ok_or_else(|| StoreFault::missing("data key", owner.as_str()))?;
     let value = holder.key.seal(key, plain)?;
     if !owner_in_front {

@@ -233,8 +233,14 @@ pub fn in_words(key: &[u8]) -> String {
         _ => return "a key of unknown format".to_owned(),
     };
     let table = Table::ALL.into_iter().find(|table| table.tag() == tag).map_or("row of an unknown table", Table::as_str);
-    let printable: String =
-        part.iter().map(|byte| if byte.is_ascii_graphic() { char::from(*byte) } else { ' ' }).collect::<String>().trim().chars().take(80).collect();
+    let printable: String = part
+        .iter()
+        .map(|byte| if byte.is_ascii_graphic() { char::from(*byte) } else { ' ' })
+        .collect::<String>()
+        .trim()
+        .chars()
+        .take(80)
+        .collect();
     if printable.is_empty() { table.to_owned() } else { format!("{table} {printable}") }
 }
 

@@ -1,1 +1,110 @@
-//! tmp
+//! Keeps everything that must survive: tenants, flows, contacts with their trails, plugin state, components.
+//!
+//! The server opens a [`Store`] and hands it to the pipeline and the admin API. They take a scope once ([`Store::tenant`],
+//! [`Store::platform`]) and read rows by their nouns or commit a [`Change`]; nobody outside builds a key. Below stand the domain's
+//! ports, `Rows` and `Blobs`: sled and files in production, maps in tests, one suite for both.
+//!
+//! It is the only crate that names a database. It must not decide anything about contacts, and it never acknowledges what a power
+//! cut could take back.
+
+mod backend;
+mod blobs;
+mod change;
+mod contact;
+mod erase;
+mod fault;
+mod instance;
+mod keys;
+mod platform;
+mod rows;
+mod seal;
+mod state;
+mod tenant;
+mod usage;
+
+pub use backend::conformance;
+pub use change::{Change, Counter};
+pub use contact::{ContactPage, ContactQuery, PAGE_MAX, SCAN_ROWS_MAX};
+pub use fault::StoreFault;
+pub use jackfield_domain::ports::rows::{CommitError, Expect};
+pub use keys::{Table, in_words};
+pub use platform::{PlatformChange, PlatformStore};
+pub use rows::{Found, Level, QueueStatusRow, Retry, RetryId, RoutesRow, Row, SettingsRow};
+pub use seal::{BadMasterKey, MasterKey};
+pub use tenant::TenantStore;
+pub use usage::UsageRow;
+
+use std::fmt;
+use std::sync::Arc;
+
+use jackfield_domain::id::TenantId;
+use jackfield_domain::ports::blobs::Blobs;
+use jackfield_domain::ports::rows::Rows;
+use jackfield_domain::ports::state::State;
+use tokio::sync::OnceCell;
+
+/// The store. A copy of it is the same store.
+#[derive(Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+/// What every scope holds on to.
+pub(crate) struct Shared {
+    pub rows: Arc<dyn Rows>,
+    pub blobs: Arc<dyn Blobs>,
+    pub keyring: seal::Keyring,
+    pub instance: OnceCell<instance::Instance>,
+    pub lanes: state::Lanes,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Store")
+    }
+}
+
+impl Store {
+    /// In memory, for tests: it does everything but survive.
+    pub async fn memory(master: MasterKey) -> Self {
+        Self::over(Arc::new(backend::memory::Memory::default()), Arc::new(blobs::KeptBlobs::memory()), master)
+    }
+
+    /// Over backends of the caller's choice.
+    pub fn over(rows: Arc<dyn Rows>, blobs: Arc<dyn Blobs>, master: MasterKey) -> Self {
+        let keyring = seal::Keyring::new(Arc::clone(&rows), &master);
+        Self { shared: Arc::new(Shared { rows, blobs, keyring, instance: OnceCell::new(), lanes: state::Lanes::default() }) }
+    }
+
+    /// One tenant's scope.
+    pub fn tenant(&self, id: &TenantId) -> TenantStore {
+        TenantStore { shared: Arc::clone(&self.shared), id: id.clone() }
+    }
+
+    /// The platform's scope.
+    pub fn platform(&self) -> PlatformStore {
+        PlatformStore { shared: Arc::clone(&self.shared) }
+    }
+
+    /// Components by their digests.
+    pub fn blobs(&self) -> Arc<dyn Blobs> {
+        Arc::clone(&self.shared.blobs)
+    }
+
+    /// Plugin state, for reading.
+    pub fn state(&self) -> Arc<dyn State> {
+        Arc::new(state::KeptState { shared: Arc::clone(&self.shared) })
+    }
+
+    /// Whether writes are still acknowledged.
+    pub fn health(&self) -> Result<(), StoreFault> {
+        Ok(self.shared.rows.health()?)
+    }
+
+    /// Finishes what was begun and lets go of the files. Later writes fail.
+    pub async fn close(&self) {
+        if let Err(fault) = self.shared.rows.close().await {
+            tracing::error!(%fault, "the store did not close in order; nothing acknowledged is lost");
+        }
+    }
+}

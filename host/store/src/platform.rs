@@ -93,7 +93,8 @@ impl PlatformStore {
 
     /// The contact that a provider means with its own id.
     pub async fn call(&self, connection: &ConnectionId, provider_contact: &str) -> Result<Option<(TenantId, ContactId)>, StoreFault> {
-        Ok(self.plain(&call_key(&self.shared, connection, provider_contact)).await?.map(|found| found.row))
+        let key = call_key(instance::of(&self.shared).await?, connection, provider_contact);
+        Ok(self.plain(&key).await?.map(|found| found.row))
     }
 
     /// Whose contact it is.
@@ -172,8 +173,8 @@ pub(crate) fn split_owner<'a>(key: &[u8], value: &'a [u8]) -> Result<(TenantId, 
 }
 
 /// The provider's id is digested, because some providers put a number into it.
-fn call_key(shared: &Shared, connection: &ConnectionId, provider_contact: &str) -> Vec<u8> {
-    let digest = shared.keyring.master().digest("call", provider_contact.as_bytes());
+pub(crate) fn call_key(instance: &instance::Instance, connection: &ConnectionId, provider_contact: &str) -> Vec<u8> {
+    let digest = instance.call(provider_contact);
     let mut part = keys::texts([connection.as_str()]);
     part.extend_from_slice(&*digest);
     keys::platform(Table::Call, &part)
@@ -268,8 +269,12 @@ impl PlatformChange {
     pub fn home(mut self, contact: &Contact) -> Self {
         self.steps.put(home_key(&contact.id), &contact.tenant, Sealing::None, Expect::Absent);
         if !contact.arrival.provider_contact.is_empty() {
-            let key = call_key(&self.steps.shared, &contact.connection, &contact.arrival.provider_contact);
-            self.steps.put(key, &(&contact.tenant, contact.id), Sealing::None, Expect::Absent);
+            self.steps.push(Step::Call {
+                connection: contact.connection.clone(),
+                provider_contact: contact.arrival.provider_contact.clone(),
+                tenant: contact.tenant.clone(),
+                contact: contact.id,
+            });
         }
         self
     }

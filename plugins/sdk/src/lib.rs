@@ -97,6 +97,7 @@ macro_rules! export {
     ($plugin:ident as Assistant) => {
         const _: () = {
             type Exported = $crate::wasm::Adapter<$plugin>;
+            $crate::wasm::routing::export_routing!(Exported with_types_in $crate::wasm::routing);
             $crate::wasm::speaking::export_speaking!(Exported with_types_in $crate::wasm::speaking);
         };
     };

@@ -75,12 +75,33 @@ pub enum FailureKind {
 
 /// What a plugin did wrong, for people too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Written", from = "Written")]
 pub struct Failure {
     /// What.
-    #[serde(flatten)]
     pub kind: FailureKind,
     /// A sentence for the plugin's developer.
     pub detail: String,
+}
+
+/// A failure as it is written: with its code, by which programs look for it.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    code: String,
+    #[serde(flatten)]
+    kind: FailureKind,
+    detail: String,
+}
+
+impl From<Failure> for Written {
+    fn from(failure: Failure) -> Self {
+        Self { code: failure.code().to_owned(), kind: failure.kind, detail: failure.detail }
+    }
+}
+
+impl From<Written> for Failure {
+    fn from(written: Written) -> Self {
+        Self { kind: written.kind, detail: written.detail }
+    }
 }
 
 impl Failure {

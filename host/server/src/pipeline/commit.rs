@@ -7,14 +7,13 @@
 use jackfield_domain::contact::open::{opened_by, Begun};
 use jackfield_domain::contact::{Contact, decision::Action};
 use jackfield_domain::id::Digest;
-use jackfield_domain::ports::rows::{CommitError, Expect};
+use jackfield_domain::ports::rows::{CommitError, Expect, RowsFault};
 use jackfield_domain::tenant::hours;
 use jackfield_domain::trail::{Times, Turn};
 use jackfield_providers::provider::Reply;
-use jackfield_store::{Change, RetryRow, StoreFault, UsageKey};
+use jackfield_store::{Change, Counter, Retry, RetryId, StoreFault};
 
 use super::parse::Parsed;
-use super::retry::turn_of;
 use super::settle::Settled;
 use super::visit::Visit;
 use crate::app::App;
@@ -36,12 +35,11 @@ pub(super) async fn commit(app: &App, visit: &mut Visit, settled: &Settled, repl
         let expect = visit.revision.map_or(Expect::Absent, Expect::Revision);
         let mut change = batch(app, visit, settled, reply, parsed).put(&visit.contact, expect);
         if visit.revision.is_none() {
-            change = change
-                .call(&parsed.connection.id, &parsed.arrival.provider_contact, &visit.contact.id)
-                .seen(&visit.contact.arrival.customer.address.raw, &visit.contact.id);
+            let contact = &visit.contact;
+            change = change.platform(|platform| platform.home(contact)).seen(&contact.arrival.customer.address.raw, &contact.id).await?;
         }
         if let Some((space, effects)) = &settled.effects {
-            change = change.state(space, &effects.writes, effects.tenant_state_growth);
+            change = change.state(space, &effects.writes, parsed.at);
         }
         match change.commit().await {
             Ok(()) => return Ok(Outcome::Committed),
@@ -50,19 +48,22 @@ pub(super) async fn commit(app: &App, visit: &mut Visit, settled: &Settled, repl
                     return Ok(Outcome::Conflict);
                 }
             }
-            Err(CommitError::TooLarge(what)) => return Err(StoreFault::too_large(&what)),
-            Err(CommitError::Fault(fault)) => return Err(fault.into()),
+            Err(other) => return Err(unwritten(other)),
         }
     }
 }
 
+/// A batch that did not happen, as a fault of the store: where nobody can run it again.
+pub(crate) fn unwritten(error: CommitError) -> StoreFault {
+    StoreFault::Rows(match error {
+        CommitError::Fault(fault) => fault,
+        other => RowsFault { why: other.to_string() },
+    })
+}
+
 /// Writes an event's trail and reply without touching the contact: for one that could not have its turn.
 pub(super) async fn note(app: &App, visit: &Visit, settled: &Settled, reply: &Reply, parsed: &Parsed) -> Result<(), StoreFault> {
-    match batch(app, visit, settled, reply, parsed).commit().await {
-        Ok(()) => Ok(()),
-        Err(CommitError::Fault(fault)) => Err(fault.into()),
-        Err(other) => Err(StoreFault::too_large(&other.to_string())),
-    }
+    batch(app, visit, settled, reply, parsed).commit().await.map_err(unwritten)
 }
 
 /// Takes over an end that was reported meanwhile. False where something else changed, or nothing of the contact did.
@@ -141,17 +142,32 @@ fn reopen(contact: &mut Contact, actions: &[Action], turn: u32, now: u64, by_hos
 /// What every event leaves: its trail, its reply for a retry, its usage.
 fn batch(app: &App, visit: &Visit, settled: &Settled, reply: &Reply, parsed: &Parsed) -> Change {
     let scope = app.store.tenant(&visit.tenant.id);
-    let retry = RetryRow {
-        connection: parsed.connection.id.clone(),
-        contact: visit.contact.id,
-        turn: turn_of(parsed),
-        event_id: parsed.event_id.clone(),
+    let mut change = scope.change().put(&kept_reply(visit, reply, parsed), Expect::Absent).turn(&trail(app, visit, settled, reply, parsed));
+    for attempt in &settled.attempts {
+        let record = Counter::Record { flow: visit.contact.flow.clone(), release: attempt.release };
+        change = change.count(&record, &[("invocations", 1), ("failures", i64::from(attempt.failure.is_some()))]);
+    }
+    let day = hours::local_date(&visit.tenant.zone, parsed.at);
+    let counter = Counter::Usage { day, flow: visit.contact.flow.clone(), release: visit.contact.release };
+    let counts = usage(settled);
+    let counts: Vec<(&str, i64)> = counts.iter().map(|(name, by)| (name.as_str(), *by)).collect();
+    change.count(&counter, &counts)
+}
+
+/// What a retry of the event gets.
+pub(super) fn kept_reply(visit: &Visit, reply: &Reply, parsed: &Parsed) -> Retry {
+    Retry {
+        id: RetryId {
+            connection: parsed.connection.id.clone(),
+            contact: visit.contact.id,
+            turn: parsed.step.as_ref().map_or(0, |step| step.turn),
+            event: parsed.event_id.clone(),
+        },
         status: reply.status,
-        content_type: reply.content_type.to_string(),
+        content_type: reply.content_type.to_owned(),
         body: reply.body.to_vec(),
-        at: parsed.at,
-    };
-    scope.change().put(&retry, Expect::Absent).turn(&trail(app, visit, settled, reply, parsed)).count(&usage_key(visit, parsed), &usage(settled))
+        answered: parsed.at,
+    }
 }
 
 fn trail(app: &App, visit: &Visit, settled: &Settled, reply: &Reply, parsed: &Parsed) -> Turn {
@@ -189,15 +205,7 @@ fn trail(app: &App, visit: &Visit, settled: &Settled, reply: &Reply, parsed: &Pa
     }
 }
 
-fn usage_key(visit: &Visit, parsed: &Parsed) -> UsageKey {
-    UsageKey {
-        day: hours::local_date(&visit.tenant.zone, parsed.at),
-        flow: visit.contact.flow.clone(),
-        release: visit.contact.release.unwrap_or(0),
-    }
-}
-
-/// Names and numbers that usage counts; `record` of a release is read from invocations and failures.
+/// Names and numbers that usage counts.
 fn usage(settled: &Settled) -> Vec<(String, i64)> {
     let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let mut counts = vec![("events".to_owned(), 1), (format!("answered_by_{}", settled.answered_by.as_str()), i64::from(!settled.by_host))];

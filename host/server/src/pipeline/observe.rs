@@ -9,7 +9,7 @@ use std::time::Duration;
 use jackfield_domain::contact::event::Event;
 use jackfield_domain::contact::open::event_of;
 use jackfield_domain::contact::{Contact, Phase};
-use jackfield_domain::ports::rows::{CommitError, Expect};
+use jackfield_domain::ports::rows::{CommitError, Expect, RowsFault};
 use jackfield_domain::trail::{AttemptRecord, Times, Turn};
 use jackfield_domain::fallback::AnsweredBy;
 use jackfield_domain::ports::state::StateSpace;
@@ -17,11 +17,11 @@ use jackfield_domain::tenant::hours::offset_minutes;
 use jackfield_providers::provider::Reply;
 use jackfield_runtime::capability::live::Live;
 use jackfield_runtime::{Call, Function};
-use jackfield_store::{RetryRow, StoreFault};
+use jackfield_store::StoreFault;
 
 use super::parse::Parsed;
 use super::visit::{self, Visit};
-use super::{admit, assign, invoke, retry};
+use super::{admit, assign, commit, invoke, retry};
 use crate::app::App;
 
 /// How often the contact is read again because its turn wrote it meanwhile.
@@ -44,25 +44,15 @@ pub(super) async fn observe(app: &Arc<App>, parsed: Parsed) -> Result<Reply, Sto
             }
             Err(CommitError::Conflict { .. }) if retry::answered_before(app, &parsed).await?.is_some() => return Ok(reply),
             Err(CommitError::Conflict { .. }) => {}
-            Err(CommitError::TooLarge(what)) => return Err(StoreFault::too_large(&what)),
-            Err(CommitError::Fault(fault)) => return Err(fault.into()),
+            Err(other) => return Err(commit::unwritten(other)),
         }
     }
-    Err(StoreFault::contended("the contact"))
+    Err(StoreFault::Rows(RowsFault { why: "the contact was written too often meanwhile".to_owned() }))
 }
 
 async fn write(app: &App, visit: &Visit, event: &Event, parsed: &Parsed, reply: &Reply) -> Result<(), CommitError> {
     let scope = app.store.tenant(&visit.tenant.id);
-    let kept = RetryRow {
-        connection: parsed.connection.id.clone(),
-        contact: visit.contact.id,
-        turn: retry::turn_of(parsed),
-        event_id: parsed.event_id.clone(),
-        status: reply.status,
-        content_type: reply.content_type.to_string(),
-        body: reply.body.to_vec(),
-        at: parsed.at,
-    };
+    let kept = commit::kept_reply(visit, reply, parsed);
     let mut change = scope.change().put(&kept, Expect::Absent).turn(&entry(app, visit, event, parsed, Vec::new()));
     if let Event::Ended(ended) = event {
         let over = Contact { phase: Phase::Ended, ended: Some(parsed.at), end_cause: Some(ended.cause.clone()), ..visit.contact.clone() };
@@ -158,7 +148,7 @@ async fn notify(app: &App, parsed: &Parsed, event: &Event) -> Result<(), StoreFa
     };
     let mut change = app.store.tenant(&visit.tenant.id).change().turn(&entry(app, &visit, event, parsed, vec![record]));
     if ran.result.is_ok() {
-        change = change.state(&space, &ran.effects.writes, ran.effects.tenant_state_growth);
+        change = change.state(&space, &ran.effects.writes, parsed.at);
     }
-    change.commit().await.map_err(|error| StoreFault::lost(&error.to_string()))
+    change.commit().await.map_err(commit::unwritten)
 }

@@ -2,16 +2,11 @@
 //!
 //! The pipeline asks once the contact's turn has come, so a duplicate that arrives while the first still runs has waited for it.
 
-use jackfield_store::{RetryRow, StoreFault};
+use jackfield_store::{Retry, RetryId, StoreFault};
 
 use super::Outgoing;
 use super::parse::Parsed;
 use crate::app::App;
-
-/// The row's key, as far as it is known before the contact is.
-pub(super) fn turn_of(parsed: &Parsed) -> u32 {
-    parsed.step.as_ref().map_or(0, |step| step.turn)
-}
 
 pub(super) async fn answered_before(app: &App, parsed: &Parsed) -> Result<Option<Outgoing>, StoreFault> {
     let contact = match parsed.contact {
@@ -19,8 +14,9 @@ pub(super) async fn answered_before(app: &App, parsed: &Parsed) -> Result<Option
         None => app.store.platform().call(&parsed.connection.id, &parsed.arrival.provider_contact).await?.map(|(_, contact)| contact),
     };
     let Some(contact) = contact else { return Ok(None) };
-    let id = (parsed.connection.id.clone(), contact, turn_of(parsed), parsed.event_id.clone());
-    let found = app.store.tenant(&parsed.tenant).get::<RetryRow>(&id).await?;
+    let turn = parsed.step.as_ref().map_or(0, |step| step.turn);
+    let id = RetryId { connection: parsed.connection.id.clone(), contact, turn, event: parsed.event_id.clone() };
+    let found = app.store.tenant(&parsed.tenant).get::<Retry>(&id).await?;
     Ok(found.map(|found| {
         tracing::info!(%contact, "a retry got the reply that its event had");
         Outgoing { status: found.row.status, content_type: found.row.content_type, body: found.row.body.into() }

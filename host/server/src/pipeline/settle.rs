@@ -15,7 +15,7 @@ use jackfield_domain::quota::Barred;
 use jackfield_domain::tenant::directory::Directory;
 use jackfield_domain::trail::AttemptRecord;
 use jackfield_providers::provider::Reply;
-use jackfield_store::StoreFault;
+use jackfield_store::{RoutesRow, StoreFault};
 
 use super::invoke::Tried;
 use super::parse::Parsed;
@@ -135,15 +135,15 @@ async fn levels(app: &App, visit: &Visit) -> Result<Vec<Level>, StoreFault> {
     let mut levels = Vec::new();
     let own: [(AnsweredBy, Option<FlowName>); 2] = [(AnsweredBy::FlowDefault, Some(visit.contact.flow.clone())), (AnsweredBy::TenantDefault, None)];
     for (by, of) in own {
-        if let Some(routes) = scope.routes(of.as_ref()).await? {
-            levels.push(Level { by, routes: routes.row, directory: visit.directory.clone() });
+        if let Some(routes) = scope.get::<RoutesRow>(&of).await? {
+            levels.push(Level { by, routes: routes.row.routes, directory: visit.directory.clone() });
         }
     }
     for above in &visit.ancestors {
         let by = if above.parent.is_none() { AnsweredBy::PlatformDefault } else { AnsweredBy::TenantDefault };
-        if let Some(routes) = app.store.tenant(&above.id).routes(None).await? {
+        if let Some(routes) = app.store.tenant(&above.id).get::<RoutesRow>(&None).await? {
             let (directory, _) = directory::read(app, above).await?;
-            levels.push(Level { by, routes: routes.row, directory: Arc::new(directory) });
+            levels.push(Level { by, routes: routes.row.routes, directory: Arc::new(directory) });
         }
     }
     Ok(levels)

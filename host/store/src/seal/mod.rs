@@ -8,7 +8,7 @@
 
 mod keyring;
 
-pub(crate) use keyring::{Keyring, is_tombstone, tombstone};
+pub(crate) use keyring::{Held, Keyring, is_tombstone, tombstone};
 
 use std::fmt;
 
@@ -126,7 +126,8 @@ pub(crate) fn random() -> Result<Zeroizing<[u8; 32]>, StoreFault> {
 }
 
 fn fill(bytes: &mut [u8]) -> Result<(), StoreFault> {
-    let no_entropy = |e: getrandom::Error| jackfield_domain::ports::rows::RowsFault { why: format!("the system gives no random bytes: {e}") };
+    let no_entropy =
+        |e: getrandom::Error| jackfield_domain::ports::rows::RowsFault { why: format!("the system gives no random bytes: {e}") };
     Ok(getrandom::fill(bytes).map_err(no_entropy)?)
 }
 
@@ -142,7 +143,10 @@ fn unreadable(row: &[u8], why: &str) -> StoreFault {
 
 /// HMAC-SHA256 over a label, a zero and the bytes: no label with its bytes can be mistaken for another.
 fn mac(key: &[u8; 32], label: &str, bytes: &[u8]) -> Zeroizing<[u8; 32]> {
-    let mut mac = <Hmac<Sha256> as KeyInit>::new(key.into());
+    // HMAC fills a short key up with zeros; doing so here makes a key of the right length, which cannot be refused.
+    let mut block = Zeroizing::new([0; 64]);
+    block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
+    let mut mac = <Hmac<Sha256> as KeyInit>::new((&*block).into());
     mac.update(label.as_bytes());
     mac.update(&[0]);
     mac.update(bytes);

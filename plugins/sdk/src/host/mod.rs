@@ -85,7 +85,8 @@ impl Host {
     /// All settings of the release, read into a type. A setting that does not fit is named in the failure.
     pub fn settings<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         let json = self.behind.settings_all()?;
-        serde_json::from_str(&json).map_err(|error| Failure::BadSettings(error.to_string()))
+        serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(&json))
+            .map_err(|error| Failure::BadSettings(format!("{}: {}", error.path(), error.inner())))
     }
 
     /// All settings of the release, as a JSON object.

@@ -91,11 +91,19 @@ impl TestHost {
         self.with(|stub| stub.settings = settings)
     }
 
-    /// A queue of that name.
+    /// A queue of that name, always open.
     #[must_use]
     pub fn queue(self, name: &str) -> Self {
         let queue = Queue { name: name.to_owned(), label: name.to_owned(), language: None, hours: None, extras: Vec::new() };
         self.with(|stub| _ = stub.queues.insert(name.to_owned(), queue))
+    }
+
+    /// A queue of that name that keeps hours.
+    #[must_use]
+    pub fn queue_with_hours(self, name: &str, hours: &str) -> Self {
+        let (name, label, hours) = (name.to_owned(), name.to_owned(), Some(hours.to_owned()));
+        let queue = Queue { name: name.clone(), label, language: None, hours, extras: Vec::new() };
+        self.with(|stub| _ = stub.queues.insert(name, queue))
     }
 
     /// How a queue stands.

@@ -4,9 +4,9 @@
 //! of what we began: never the caller, who could otherwise choose the tenant. A value that may come once and came twice is refused,
 //! because two readers could take two of them.
 
+use jackfield_domain::contact::open::Heard;
 use jackfield_domain::contact::{Arrival, Direction, Endpoint, Party};
 use jackfield_domain::tenant::address::{Address, AddressKind, Channel, e164};
-use jackfield_domain::contact::open::Heard;
 
 use super::form::Form;
 use super::heard::heard;
@@ -109,12 +109,12 @@ fn step(hook: Hook, raw: &Raw<'_>) -> Result<Option<Step>, Unreadable> {
     }
 }
 
-fn is_ours_by_direction(form: &Form) -> Result<bool, Unreadable> {
+fn begun_by_us(form: &Form) -> Result<bool, Unreadable> {
     Ok(form.one("Direction")?.is_some_and(|direction| direction.starts_with("outbound")))
 }
 
 fn our_side(form: &Form) -> Result<Option<&str>, Unreadable> {
-    if is_ours_by_direction(form)? { form.one("From") } else { form.one("To") }
+    if begun_by_us(form)? { form.one("From") } else { form.one("To") }
 }
 
 /// A number, or else the user of a SIP address.
@@ -129,7 +129,7 @@ fn address_of(raw: &str) -> Option<Address> {
 }
 
 fn arrival(hook: Hook, form: &Form) -> Result<Arrival, Unreadable> {
-    let outbound = is_ours_by_direction(form)?;
+    let outbound = begun_by_us(form)?;
     let (from, to) = (endpoint(form.one("From")?)?, endpoint(form.one("To")?)?);
     // A status of a recording names no party; everything else is about a call.
     if to.raw.is_empty() && matches!(hook, Hook::Voice | Hook::Fallback) {
@@ -155,7 +155,7 @@ fn arrival(hook: Hook, form: &Form) -> Result<Arrival, Unreadable> {
         entry,
         forwarded_from: form.one("ForwardedFrom")?.map(|raw| endpoint(Some(raw))).transpose()?,
         headers: headers(form),
-        extras: extras(form)?,
+        extras: extras(hook, form)?,
     })
 }
 
@@ -207,14 +207,11 @@ fn headers(form: &Form) -> Vec<(String, String)> {
 }
 
 /// What no field of an arrival holds, by the names that the contract registers.
-fn extras(form: &Form) -> Result<Vec<(String, String)>, Unreadable> {
-    let known = [
-        ("FromCity", "caller-city"),
-        ("FromState", "caller-state"),
-        ("FromCountry", "caller-country"),
-        ("ErrorCode", "error-code"),
-        ("ErrorUrl", "error-url"),
-    ];
+fn extras(hook: Hook, form: &Form) -> Result<Vec<(String, String)>, Unreadable> {
+    let mut known = vec![("FromCity", "caller-city"), ("FromState", "caller-state"), ("FromCountry", "caller-country")];
+    if hook == Hook::Fallback {
+        known.extend([("ErrorCode", "error-code"), ("ErrorUrl", "error-url")]);
+    }
     let mut extras = Vec::new();
     for (theirs, ours) in known {
         if let Some(value) = form.one(theirs)? {
@@ -242,5 +239,3 @@ fn material(raw: &Raw<'_>, form: &Form) -> Result<Vec<u8>, Unreadable> {
     Ok(material)
 }
 
-#[cfg(test)]
-mod tests;

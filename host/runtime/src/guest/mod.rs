@@ -1,0 +1,129 @@
+//! Holds what one invocation needs beside the guest itself: its meter, tape, log, clock and random numbers.
+//!
+//! It is the data of the engine's store: made for one call, reached by every host function, taken apart at the end. Whatever
+//! the guest does, this stays ours; after a trap or a timeout it still says what was used.
+//!
+//! It must not hold anything of another invocation.
+
+pub(crate) mod log;
+pub(crate) mod time;
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use jackfield_domain::budget::Limits;
+use jackfield_domain::capability::{Answer, Ask, Capabilities, Denial};
+use jackfield_domain::contact::Moment;
+use jackfield_domain::flow::plugin::Grant;
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
+use wasmtime::{Result, StoreContextMut};
+
+use self::log::Log;
+use self::time::Time;
+use crate::limits::{Allowed, Ended, Meter};
+use crate::tape::{Tape, answer_bytes};
+
+/// The data of one invocation.
+pub(crate) struct Guest {
+    pub(crate) meter: Meter,
+    pub(crate) tape: Tape,
+    pub(crate) log: Log,
+    pub(crate) time: Time,
+    pub(crate) capabilities: Box<dyn Capabilities>,
+    grants: BTreeSet<Grant>,
+    seed: [u8; 32],
+    random: Option<ChaCha20Rng>,
+    /// Fuel at the last moment when others could run.
+    yielded_at_fuel: u64,
+    yield_fuel: u64,
+}
+
+/// What a [`Guest`] is made of.
+pub(crate) struct GuestParts {
+    pub(crate) limits: Limits,
+    pub(crate) capabilities: Box<dyn Capabilities>,
+    pub(crate) grants: BTreeSet<Grant>,
+    pub(crate) seed: [u8; 32],
+    pub(crate) now: Moment,
+    pub(crate) deadline: Moment,
+    pub(crate) yield_fuel: u64,
+}
+
+impl Guest {
+    pub(crate) fn new(parts: GuestParts) -> Self {
+        let GuestParts { limits, capabilities, grants, seed, now, deadline, yield_fuel } = parts;
+        Self {
+            meter: Meter::new(limits),
+            tape: Tape::default(),
+            log: Log::default(),
+            time: Time::new(now, deadline),
+            capabilities,
+            grants,
+            seed,
+            random: None,
+            yielded_at_fuel: limits.fuel_max,
+            yield_fuel,
+        }
+    }
+
+    /// Whether the release may use it.
+    pub(crate) fn may(&self, grant: Grant) -> bool {
+        self.grants.contains(&grant)
+    }
+
+    /// Numbers that only the seed decides. Made at the first use: most guests never ask.
+    pub(crate) fn random(&mut self) -> &mut ChaCha20Rng {
+        let seed = self.seed;
+        self.random.get_or_insert_with(|| ChaCha20Rng::from_seed(seed))
+    }
+
+    /// A seed for hash tables, apart from the numbers that [`Guest::random`] gives out.
+    pub(crate) fn insecure_seed(&self) -> (u64, u64) {
+        let word = |at: usize| self.seed.iter().skip(at).take(8).fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
+        (word(0), word(8))
+    }
+
+    /// Puts a question: counts it, checks the grant, asks, and records the answer. `argument_bytes` is what the guest gave.
+    pub(crate) async fn ask(&mut self, ask: Ask, argument_bytes: usize) -> Result<Answer> {
+        let allowed = self.meter.count_call(argument_bytes)?;
+        let answer = match allowed {
+            Allowed::Exhausted => Answer::Denied(Denial::Exhausted),
+            Allowed::Yes if !self.may(ask.grant()) => Answer::Denied(Denial::Denied),
+            Allowed::Yes => {
+                let began = Instant::now();
+                self.meter.asking = Some(ask.name());
+                let answer = self.capabilities.ask(&ask).await;
+                self.meter.asking = None;
+                self.meter.host_time += began.elapsed();
+                answer
+            }
+        };
+        self.meter.count_answer(answer_bytes(&answer));
+        self.tape.record(&ask, &answer);
+        if answer == Answer::Denied(Denial::Full) {
+            self.meter.count_full()?;
+        }
+        Ok(answer)
+    }
+
+    /// Writes lines to the log that do not come from the `log` interface.
+    pub(crate) fn print(&mut self, stream: log::Stream, bytes: &[u8]) -> Result<(), Ended> {
+        self.log.print(stream, bytes, &mut self.meter)
+    }
+}
+
+/// Charges a host function's work to the guest's fuel, and lets others run when it is their turn.
+///
+/// The engine interrupts a guest only while guest code runs, and refills its counter whenever fuel is set: a guest that does
+/// nothing but call the host would never be interrupted, and no timer could end it. So host functions pay, and yield themselves.
+pub(crate) async fn toll(store: &mut StoreContextMut<'_, Guest>, fuel: u64) -> Result<()> {
+    let left = store.get_fuel()?.saturating_sub(fuel);
+    store.set_fuel(left)?;
+    let guest = store.data_mut();
+    if guest.yielded_at_fuel.saturating_sub(left) >= guest.yield_fuel {
+        guest.yielded_at_fuel = left;
+        tokio::task::yield_now().await;
+    }
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! Lists every route of the admin API: method, path, who may use it, and what answers.
+//!
+//! [`super::router`] is made of this table and of nothing else, so a route that stands nowhere here does not exist, and a test can walk
+//! all routes with every kind of token. What is in braces is a part of the path; `{tenant}` makes the guard open that tenant's scope
+//! or answer that there is none.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::handler::Handler;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use http::Method;
+
+use super::door::guard::{Who, enter};
+use super::directory::{closure, hours, people, queues};
+use super::{addresses, connections, contacts, default_routes, flows, plugins, releases, settings, tenants, tokens, usage};
+use crate::app::App;
+
+/// One route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// Its method.
+    pub method: Method,
+    /// Its path, with names in braces.
+    pub path: &'static str,
+    /// Who may use it.
+    pub who: Who,
+}
+
+struct Entry {
+    route: Route,
+    handler: MethodRouter<Arc<App>>,
+}
+
+fn at<H, T>(method: Method, path: &'static str, who: Who, handler: H) -> Entry
+where
+    H: Handler<T, Arc<App>>,
+    T: 'static,
+{
+    // Only methods of the table come here; one that axum cannot route would answer nothing, and the walk over all routes fails.
+    let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::TRACE);
+    Entry { route: Route { method, path, who }, handler: on(filter, handler) }
+}
+
+/// All routes, for whoever wants to walk them.
+pub fn table() -> Vec<Route> {
+    entries().into_iter().map(|entry| entry.route).collect()
+}
+
+/// The routes with their guard.
+pub(super) fn guarded(app: &Arc<App>) -> Router<Arc<App>> {
+    entries().into_iter().fold(Router::new(), |router, Entry { route, handler }| {
+        let guard = from_fn_with_state((app.clone(), route.who), enter);
+        router.route(route.path, handler.route_layer(guard))
+    })
+}
+
+fn entries() -> Vec<Entry> {
+    let mut all = platform_level();
+    all.extend(tenant_level());
+    all.extend(flow_level());
+    all.extend(directory_level());
+    all
+}
+
+fn platform_level() -> Vec<Entry> {
+    use Who::{Platform, Tenant};
+    vec![
+        at(Method::GET, "/v1/host", Platform, tenants::host),
+        at(Method::GET, "/v1/self", Tenant, tokens::who_am_i),
+        at(Method::GET, "/v1/tokens", Tenant, tokens::list),
+        at(Method::POST, "/v1/tokens", Tenant, tokens::create),
+        at(Method::DELETE, "/v1/tokens/{id}", Tenant, tokens::revoke),
+        at(Method::GET, "/v1/contacts/{contact}", Tenant, contacts::show_anywhere),
+        at(Method::GET, "/v1/tenants", Tenant, tenants::list),
+        at(Method::POST, "/v1/tenants", Tenant, tenants::create),
+    ]
+}
+
+fn tenant_level() -> Vec<Entry> {
+    use Who::Tenant;
+    vec![
+        at(Method::GET, "/v1/tenants/{tenant}", Tenant, tenants::show),
+        at(Method::PATCH, "/v1/tenants/{tenant}", Tenant, tenants::change),
+        at(Method::DELETE, "/v1/tenants/{tenant}", Tenant, tenants::erase),
+        at(Method::GET, "/v1/tenants/{tenant}/connections", Tenant, connections::list),
+        at(Method::POST, "/v1/tenants/{tenant}/connections", Tenant, connections::create),
+        at(Method::GET, "/v1/tenants/{tenant}/connections/{connection}", Tenant, connections::show),
+        at(Method::PATCH, "/v1/tenants/{tenant}/connections/{connection}", Tenant, connections::change),
+        at(Method::DELETE, "/v1/tenants/{tenant}/connections/{connection}", Tenant, connections::delete),
+        at(Method::GET, "/v1/tenants/{tenant}/connections/{connection}/refusals", Tenant, connections::refusals),
+        at(Method::PUT, "/v1/tenants/{tenant}/connections/{connection}/unbound", Tenant, connections::set_unbound),
+        at(Method::DELETE, "/v1/tenants/{tenant}/connections/{connection}/unbound", Tenant, connections::drop_unbound),
+        at(Method::GET, "/v1/tenants/{tenant}/addresses", Tenant, addresses::list),
+        at(Method::POST, "/v1/tenants/{tenant}/addresses", Tenant, addresses::bind),
+        at(Method::GET, "/v1/tenants/{tenant}/addresses/{address}", Tenant, addresses::show),
+        at(Method::PUT, "/v1/tenants/{tenant}/addresses/{address}", Tenant, addresses::move_to),
+        at(Method::DELETE, "/v1/tenants/{tenant}/addresses/{address}", Tenant, addresses::release),
+        at(Method::GET, "/v1/tenants/{tenant}/settings", Tenant, settings::show_tenants),
+        at(Method::PUT, "/v1/tenants/{tenant}/settings", Tenant, settings::set_tenants),
+        at(Method::GET, "/v1/tenants/{tenant}/routes", Tenant, default_routes::show_tenants),
+        at(Method::PUT, "/v1/tenants/{tenant}/routes", Tenant, default_routes::set_tenants),
+        at(Method::GET, "/v1/tenants/{tenant}/plugins", Tenant, plugins::list),
+        at(Method::GET, "/v1/tenants/{tenant}/plugins/{plugin}", Tenant, plugins::show),
+        at(Method::GET, "/v1/tenants/{tenant}/plugins/{plugin}/versions", Tenant, plugins::versions),
+        at(Method::POST, "/v1/tenants/{tenant}/plugins/{plugin}/versions", Tenant, plugins::upload),
+        at(Method::GET, "/v1/tenants/{tenant}/plugins/{plugin}/versions/{number}", Tenant, plugins::version),
+        at(Method::GET, "/v1/tenants/{tenant}/contacts", Tenant, contacts::find),
+        at(Method::GET, "/v1/tenants/{tenant}/contacts/{contact}", Tenant, contacts::show),
+        at(Method::GET, "/v1/tenants/{tenant}/usage", Tenant, usage::show),
+    ]
+}
+
+fn flow_level() -> Vec<Entry> {
+    use Who::Tenant;
+    vec![
+        at(Method::GET, "/v1/tenants/{tenant}/flows", Tenant, flows::list),
+        at(Method::POST, "/v1/tenants/{tenant}/flows", Tenant, flows::create),
+        at(Method::GET, "/v1/tenants/{tenant}/flows/{flow}", Tenant, flows::show),
+        at(Method::PATCH, "/v1/tenants/{tenant}/flows/{flow}", Tenant, flows::change),
+        at(Method::DELETE, "/v1/tenants/{tenant}/flows/{flow}", Tenant, flows::delete),
+        at(Method::GET, "/v1/tenants/{tenant}/flows/{flow}/settings", Tenant, settings::show_flows),
+        at(Method::PUT, "/v1/tenants/{tenant}/flows/{flow}/settings", Tenant, settings::set_flows),
+        at(Method::GET, "/v1/tenants/{tenant}/flows/{flow}/routes", Tenant, default_routes::show_flows),
+        at(Method::PUT, "/v1/tenants/{tenant}/flows/{flow}/routes", Tenant, default_routes::set_flows),
+        at(Method::GET, "/v1/tenants/{tenant}/flows/{flow}/releases", Tenant, releases::list),
+        at(Method::POST, "/v1/tenants/{tenant}/flows/{flow}/releases", Tenant, releases::create),
+        at(Method::GET, "/v1/tenants/{tenant}/flows/{flow}/releases/{number}", Tenant, releases::show),
+        at(Method::GET, "/v1/tenants/{tenant}/flows/{flow}/aliases", Tenant, releases::aliases),
+        at(Method::PUT, "/v1/tenants/{tenant}/flows/{flow}/aliases/{alias}", Tenant, releases::activate),
+        at(Method::POST, "/v1/tenants/{tenant}/flows/{flow}/rollback", Tenant, releases::roll_back),
+    ]
+}
+
+fn directory_level() -> Vec<Entry> {
+    use Who::Tenant;
+    vec![
+        at(Method::GET, "/v1/tenants/{tenant}/queues", Tenant, queues::list),
+        at(Method::GET, "/v1/tenants/{tenant}/queues/{name}", Tenant, queues::show),
+        at(Method::PUT, "/v1/tenants/{tenant}/queues/{name}", Tenant, queues::set),
+        at(Method::DELETE, "/v1/tenants/{tenant}/queues/{name}", Tenant, queues::delete),
+        at(Method::GET, "/v1/tenants/{tenant}/queues/{name}/status", Tenant, queues::show_status),
+        at(Method::PUT, "/v1/tenants/{tenant}/queues/{name}/status", Tenant, queues::set_status),
+        at(Method::GET, "/v1/tenants/{tenant}/people", Tenant, people::list),
+        at(Method::GET, "/v1/tenants/{tenant}/people/{name}", Tenant, people::show),
+        at(Method::PUT, "/v1/tenants/{tenant}/people/{name}", Tenant, people::set),
+        at(Method::DELETE, "/v1/tenants/{tenant}/people/{name}", Tenant, people::delete),
+        at(Method::GET, "/v1/tenants/{tenant}/hours", Tenant, hours::list),
+        at(Method::GET, "/v1/tenants/{tenant}/hours/{name}", Tenant, hours::show),
+        at(Method::PUT, "/v1/tenants/{tenant}/hours/{name}", Tenant, hours::set),
+        at(Method::DELETE, "/v1/tenants/{tenant}/hours/{name}", Tenant, hours::delete),
+        at(Method::GET, "/v1/tenants/{tenant}/hours/{name}/at", Tenant, hours::status),
+        at(Method::GET, "/v1/tenants/{tenant}/closure", Tenant, closure::show),
+        at(Method::PUT, "/v1/tenants/{tenant}/closure", Tenant, closure::set),
+        at(Method::DELETE, "/v1/tenants/{tenant}/closure", Tenant, closure::lift),
+    ]
+}

@@ -1,0 +1,208 @@
+//! Speaks of flows: what a tenant routes to, the releases that they run, and which of them is live.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use jackfield_domain::id::{AliasName, FlowName, PluginName, TenantId};
+use serde_json::{Value, json};
+
+use crate::cli::print::{fields, items, plain, table, text};
+use crate::cli::session::{Outcome, Session, given, read_json};
+use crate::cli::when;
+
+/// Verbs of flows.
+#[derive(Debug, Subcommand)]
+pub enum Flow {
+    /// Make one.
+    Create {
+        /// Unique within the tenant.
+        name: FlowName,
+        /// What people call it [default: its name].
+        #[arg(long)]
+        label: Option<String>,
+        /// Which contacts it is for.
+        #[arg(long, value_enum, default_value = "inbound")]
+        kind: Kind,
+    },
+    /// See those of the tenant.
+    List,
+    /// See one.
+    Show {
+        /// Which.
+        name: FlowName,
+    },
+    /// Make a release of a plugin version with the settings as they are now.
+    Release(Release),
+    /// See the releases of a flow.
+    Releases {
+        /// Which flow.
+        name: FlowName,
+    },
+    /// Make a release live.
+    Activate {
+        /// Which flow.
+        name: FlowName,
+        /// Which release [default: the newest].
+        release: Option<u32>,
+        /// The alias to point at it.
+        #[arg(long, default_value = "live")]
+        alias: AliasName,
+    },
+    /// Make the release live that was live before.
+    Rollback {
+        /// Which flow.
+        name: FlowName,
+    },
+    /// Delete one that no address goes to.
+    Delete {
+        /// Which.
+        name: FlowName,
+    },
+}
+
+/// Which contacts a flow is for.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Kind {
+    /// Begun by customers.
+    Inbound,
+    /// Begun by the tenant.
+    Outbound,
+    /// Either.
+    Both,
+}
+
+/// A new release.
+#[derive(Debug, Args)]
+pub struct Release {
+    /// Of which flow.
+    name: FlowName,
+    /// Which plugin.
+    #[arg(long)]
+    plugin: PluginName,
+    /// Which of its versions [default: the newest].
+    #[arg(long)]
+    version: Option<u32>,
+    /// Whose plugin: the tenant's own, an ancestor's or the platform's [default: the nearest that has it].
+    #[arg(long)]
+    owner: Option<TenantId>,
+    /// What it may use, separated by commas [default: all that it imports but http].
+    #[arg(long, value_delimiter = ',')]
+    grants: Option<Vec<String>>,
+    /// A file with limits as JSON, each at most the tenant's.
+    #[arg(long)]
+    limits: Option<PathBuf>,
+    /// Why it is made.
+    #[arg(long, default_value = "")]
+    note: String,
+    /// Make it live at once.
+    #[arg(long)]
+    activate: bool,
+}
+
+impl Flow {
+    pub(crate) async fn run(self, session: &Session) -> Outcome {
+        let base = session.inside("flows").await?;
+        match self {
+            Self::Create { name, label, kind } => {
+                let kind = kind.to_possible_value().map(|kind| json!(kind.get_name()));
+                let label = label.unwrap_or_else(|| name.to_string());
+                let body = given([("name", Some(json!(name))), ("label", Some(json!(label))), ("kind", kind)]);
+                session.show(&session.post(&base, &body).await?, card)
+            }
+            Self::List => {
+                let all = session.list(&base).await?;
+                session.show(&all, |all| {
+                    let row = |flow: &Value| vec![text(flow, "name"), text(flow, "label"), text(flow, "kind"), live(flow), text(flow, "newest")];
+                    table(&["name", "label", "kind", "live", "newest"], &items(all).iter().map(row).collect::<Vec<_>>())
+                })
+            }
+            Self::Show { name } => session.show(&session.get(&format!("{base}/{name}"), &[]).await?, card),
+            Self::Release(new) => release(session, &base, new).await,
+            Self::Releases { name } => releases(session, &base, &name).await,
+            Self::Activate { name, release, alias } => activate(session, &base, &name, release, &alias).await,
+            Self::Rollback { name } => {
+                let answer = session.post(&format!("{base}/{name}/rollback"), &json!({})).await?;
+                session.show(&answer, |answer| format!("flow {name}: release {} is live again, {} was", text(answer, "to"), text(answer, "from")))
+            }
+            Self::Delete { name } => {
+                let answer = session.delete(&format!("{base}/{name}")).await?;
+                session.say(&answer, &format!("flow {name} is deleted"))
+            }
+        }
+    }
+}
+
+async fn release(session: &Session, base: &str, new: Release) -> Outcome {
+    let limits = match new.limits {
+        Some(file) => Some(read_json(&file).await?),
+        None => None,
+    };
+    let body = given([
+        ("plugin", Some(json!(new.plugin))),
+        ("version", new.version.map(Value::from)),
+        ("tenant", new.owner.map(|owner| json!(owner))),
+        ("grants", new.grants.map(Value::from)),
+        ("limits", limits),
+        ("note", Some(json!(new.note))),
+    ]);
+    let answer = session.post(&format!("{base}/{}/releases", new.name), &body).await?;
+    if !new.activate {
+        return session.show(&answer, |answer| made(answer, &format!("`jackfield flow activate {}` makes it live", new.name)));
+    }
+    let number = answer.get("number").cloned().unwrap_or(Value::Null);
+    session.put(&format!("{base}/{}/aliases/live", new.name), &json!({ "release": number })).await?;
+    session.show(&answer, |answer| made(answer, "it is live"))
+}
+
+fn made(release: &Value, then: &str) -> String {
+    let notes = release.get("notes").map(plain).filter(|notes| notes != "-").map(|notes| format!("\nnote: {notes}")).unwrap_or_default();
+    format!("release {} runs {} with settings revision {}; {then}{notes}", text(release, "number"), version(release), text(release, "settings_revision"))
+}
+
+fn version(release: &Value) -> String {
+    let version = release.get("version").unwrap_or(&Value::Null);
+    format!("{}/{} version {}", text(version, "tenant"), text(version, "plugin"), text(version, "number"))
+}
+
+async fn releases(session: &Session, base: &str, name: &FlowName) -> Outcome {
+    let zone = session.zone().await?;
+    let flow = session.get(&format!("{base}/{name}"), &[]).await?;
+    let all = session.list(&format!("{base}/{name}/releases")).await?;
+    let live = live(&flow);
+    session.show(&all, |all| {
+        let row = |release: &Value| {
+            let number = text(release, "number");
+            let mark = if number == live { "live".to_owned() } else { String::new() };
+            let made = release.get("created").and_then(Value::as_u64).map_or_else(|| "-".to_owned(), |at| when::short(at, &zone));
+            let record = release.get("record").unwrap_or(&Value::Null);
+            let ran = format!("{} ({} failed)", text(record, "invocations"), text(record, "failures"));
+            vec![number, mark, version(release), text(release, "settings_revision"), made, text(release, "by"), ran, text(release, "note")]
+        };
+        table(&["release", "", "plugin", "settings", "made", "by", "ran", "note"], &items(all).iter().map(row).collect::<Vec<_>>())
+    })
+}
+
+async fn activate(session: &Session, base: &str, name: &FlowName, release: Option<u32>, alias: &AliasName) -> Outcome {
+    let number = match release {
+        Some(number) => json!(number),
+        None => session.get(&format!("{base}/{name}"), &[]).await?.get("newest").cloned().unwrap_or(Value::Null),
+    };
+    let answer = session.put(&format!("{base}/{name}/aliases/{alias}"), &json!({ "release": number })).await?;
+    session.show(&answer, |answer| {
+        let notes = answer.get("notes").map(plain).filter(|notes| notes != "-").map(|notes| format!("\nnote: {notes}")).unwrap_or_default();
+        format!("flow {name}: {alias} is release {number}{notes}")
+    })
+}
+
+fn live(flow: &Value) -> String {
+    flow.pointer("/aliases/live").map_or_else(|| "-".to_owned(), plain)
+}
+
+fn card(flow: &Value) -> String {
+    let names = ["name", "tenant", "label", "kind", "newest", "history", "settings_revision"];
+    let mut pairs: Vec<(&str, String)> = names.into_iter().map(|name| (name, text(flow, name))).collect();
+    if let Some(Value::Object(aliases)) = flow.get("aliases") {
+        pairs.extend(aliases.iter().map(|(name, number)| (name.as_str(), format!("release {number}"))));
+    }
+    fields(&pairs)
+}

@@ -1,0 +1,17 @@
+//! Holds one file per noun: its verbs, what they send, and how the answer reads.
+//!
+//! `cli::admin` chooses the noun. A verb ends with the session's `show` or `say`; none prints by itself.
+
+pub mod address;
+pub mod closure;
+pub mod connection;
+pub mod contacts;
+pub mod entry;
+pub mod flow;
+pub mod hours;
+pub mod plugin;
+pub mod route;
+pub mod settings;
+pub mod tenant;
+pub mod token;
+pub mod usage;

@@ -1,0 +1,93 @@
+//! Erases a tenant so that nothing of it can be read again, even from a copy of the disk, and a crash half-way is finished later.
+//!
+//! The admin API calls it through the platform's store. First one batch puts a tombstone in the place of the tenant's key: from
+//! that moment sealed rows are noise, and every write of the tenant that is under way conflicts. Then the rows go, range by range; then
+//! the tombstone says that it is done. Opening a store finishes what a crash left.
+//!
+//! It must not touch blobs: the same component may be another tenant's too.
+
+use jackfield_domain::id::TenantId;
+use jackfield_domain::ports::rows::{BATCH_WRITES_MAX, Batch, CommitError, Expect, Write};
+use serde_json::Value;
+
+use crate::Shared;
+use crate::fault::StoreFault;
+use crate::keys::{self, Range, Table};
+use crate::platform::split_owner;
+use crate::seal::{Keyring, is_tombstone, tombstone};
+
+/// Keys read and removed at a time.
+const STEP: usize = BATCH_WRITES_MAX / 2;
+
+/// Erases a tenant. Refuses with a conflict where the tenant does not exist.
+pub(crate) async fn erase(shared: &Shared, tenant: &TenantId) -> Result<(), CommitError> {
+    let row = keys::platform(Table::Tenant, tenant.as_str().as_bytes());
+    let Some(kept) = shared.rows.get(&row).await? else { return Err(CommitError::Conflict { key: row }) };
+    let mut writes = vec![
+        Write::Put { key: Keyring::row_of(tenant), value: tombstone(false), expect: Expect::Anything },
+        Write::Delete { key: row, expect: Expect::Revision(kept.revision) },
+    ];
+    if let Some(parent) = parent_of(&kept.value) {
+        writes.push(Write::Delete { key: keys::tenant(&parent, Table::Child, tenant.as_str().as_bytes()), expect: Expect::Anything });
+    }
+    shared.rows.commit(Batch { writes }).await?;
+    shared.keyring.forget(tenant);
+    finish(shared, tenant).await
+}
+
+/// Finishes erasures that a crash cut short.
+pub(crate) async fn resume(shared: &Shared) -> Result<(), StoreFault> {
+    let range = Range::of_prefix(keys::platform(Table::DataKey, &[]));
+    for (key, kept) in shared.rows.scan(&range.from, &range.to, usize::MAX, false).await? {
+        let name = key.strip_prefix(range.from.as_slice()).and_then(|name| std::str::from_utf8(name).ok());
+        if let (Some(false), Some(Ok(tenant))) = (is_tombstone(&kept.value), name.map(str::parse::<TenantId>)) {
+            finish(shared, &tenant).await.map_err(crate::fault::fault_of)?;
+        }
+    }
+    Ok(())
+}
+
+async fn finish(shared: &Shared, tenant: &TenantId) -> Result<(), CommitError> {
+    // Rows of the platform's scope that belong to the tenant: they say so in their values.
+    remove_where(shared, &Range::of_prefix(keys::platform(Table::Connection, &[])), |key, value| {
+        split_owner(key, value).is_ok_and(|(owner, _)| owner == *tenant)
+    })
+    .await?;
+    for table in [Table::Binding, Table::Token, Table::Call, Table::ContactHome] {
+        let whose = |value: &Value| names_tenant(table, value, tenant);
+        let range = Range::of_prefix(keys::platform(table, &[]));
+        remove_where(shared, &range, |_, value| serde_json::from_slice(value).is_ok_and(|value| whose(&value))).await?;
+    }
+    remove_where(shared, &keys::all_of(tenant), |_, _| true).await?;
+    let put = Write::Put { key: Keyring::row_of(tenant), value: tombstone(true), expect: Expect::Anything };
+    shared.rows.commit(Batch { writes: vec![put] }).await
+}
+
+fn names_tenant(table: Table, value: &Value, tenant: &TenantId) -> bool {
+    let named = match table {
+        Table::Binding => value.get("tenant"),
+        Table::Token => value.get("reach").and_then(|reach| reach.get("tenant")),
+        Table::Call => value.get(0),
+        _ => Some(value),
+    };
+    named.and_then(Value::as_str) == Some(tenant.as_str())
+}
+
+fn parent_of(tenant: &[u8]) -> Option<TenantId> {
+    let value: Value = serde_json::from_slice(tenant).ok()?;
+    value.get("parent")?.as_str()?.parse().ok()
+}
+
+async fn remove_where(shared: &Shared, range: &Range, is_meant: impl Fn(&[u8], &[u8]) -> bool) -> Result<(), CommitError> {
+    let mut range = range.clone();
+    loop {
+        let page = shared.rows.scan(&range.from, &range.to, STEP, false).await?;
+        let Some((last, _)) = page.last() else { return Ok(()) };
+        range = range.after(last);
+        let meant = page.into_iter().filter(|(key, kept)| is_meant(key, &kept.value));
+        let writes: Vec<Write> = meant.map(|(key, _)| Write::Delete { key, expect: Expect::Anything }).collect();
+        if !writes.is_empty() {
+            shared.rows.commit(Batch { writes }).await?;
+        }
+    }
+}

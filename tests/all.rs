@@ -1,0 +1,16 @@
+//! The promises of Jackfield, end to end: each test is a sentence that a user may rely on.
+//!
+//! One binary, because linking it is the slow part. Every promise starts its own platform and talks to it through its public doors.
+
+mod promises {
+    mod answers;
+    mod bad_input;
+    mod contract;
+    mod fallback;
+    mod hostile;
+    mod isolation;
+    mod order;
+    mod signatures;
+    mod survival;
+    mod tidy;
+}
