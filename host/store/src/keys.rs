@@ -9,7 +9,7 @@
 use jackfield_domain::id::TenantId;
 
 /// First byte of every key. Another layout gets another number, and both can live in one store while rows move.
-pub const FORMAT_VERSION: u8 = 1;
+pub(crate) const FORMAT_VERSION: u8 = 1;
 
 const PLATFORM: u8 = b'p';
 const TENANT: u8 = b't';

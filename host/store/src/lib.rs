@@ -35,6 +35,7 @@ pub use tenant::TenantStore;
 pub use usage::UsageRow;
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use jackfield_domain::id::TenantId;
@@ -65,6 +66,23 @@ impl fmt::Debug for Store {
 }
 
 impl Store {
+    /// Opens the data directory, or makes it. Faults say what to do.
+    pub async fn open(dir: &Path, master: MasterKey) -> Result<Self, StoreFault> {
+        let place = dir.to_owned();
+        let opening = tokio::task::spawn_blocking(move || {
+            let rows = backend::sled::Sled::open(&place)?;
+            let blobs = blobs::KeptBlobs::folder(&place.join(blobs::FOLDER))?;
+            Ok::<_, StoreFault>((rows, blobs))
+        });
+        let opened = opening.await.map_err(|e| StoreFault::Open { dir: dir.to_owned(), why: format!("opening was interrupted: {e}") })?;
+        let (rows, blobs) = opened?;
+        let store = Self::over(Arc::new(rows), Arc::new(blobs), master);
+        // Another master key, or another layout, is told before anything is written.
+        instance::of(&store.shared).await?;
+        erase::resume(&store.shared).await?;
+        Ok(store)
+    }
+
     /// In memory, for tests: it does everything but survive.
     pub async fn memory(master: MasterKey) -> Self {
         Self::over(Arc::new(backend::memory::Memory::default()), Arc::new(blobs::KeptBlobs::memory()), master)

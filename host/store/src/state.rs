@@ -36,6 +36,8 @@ const SWEEP_STEP: usize = 200;
 /// A contact that nobody ended is over after a day; its state stays a day longer, because a sweep that is early would be wrong and one
 /// that is late is not.
 const ORPHAN_AGE_MS: u64 = 2 * jackfield_domain::contact::MESSAGE_LIFETIME_MS;
+/// Of the digest of owner and plugin, in a key.
+const PLUGIN_BYTES: usize = 16;
 const BYTES: &str = "bytes";
 const NEVER: Moment = 0;
 
@@ -65,7 +67,9 @@ fn prefix(space: &StateSpace, scope: Scope) -> Vec<u8> {
         Scope::Tenant => b"t".to_vec(),
         Scope::Contact => contact_part(&space.contact),
     };
-    part.extend_from_slice(&texts([space.owner.as_str(), space.plugin.as_str()]));
+    // Digested to half, because keys must stay short; nobody lists state by plugin.
+    let whose = Sha256::digest(texts([space.owner.as_str(), space.plugin.as_str()]));
+    part.extend(whose.iter().take(PLUGIN_BYTES));
     keys::tenant(&space.tenant, Table::State, &part)
 }
 
@@ -306,8 +310,8 @@ impl TenantStore {
     /// True where it went; somebody who wrote it meanwhile is right.
     async fn sweep_row(&self, whole: usize, row: &[u8], revision: u64, sealed_bytes: usize) -> Result<bool, StoreFault> {
         let mut writes = vec![Write::Delete { key: row.to_vec(), expect: Expect::Revision(revision) }];
-        if let Some([b't', names @ ..]) = row.get(whole..) {
-            let key = names.splitn(3, |byte| *byte == 0).nth(2).unwrap_or_default();
+        if let Some([b't', rest @ ..]) = row.get(whole..) {
+            let key = rest.get(PLUGIN_BYTES..).unwrap_or_default();
             writes.push(grown(&self.id, -size(key.len(), sealed_bytes.saturating_sub(crate::seal::SEAL_BYTES))));
         }
         match self.shared.rows.commit(Batch { writes }).await {

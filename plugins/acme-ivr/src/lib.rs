@@ -1,8 +1,8 @@
 //! Greets a caller of Acme Corporation and sends the call to the department that the caller chooses.
 //!
-//! Arrival plays the greeting and the menu; a key leads to a queue; silence leads to general support at once, a wrong key only
-//! after the menu was offered again. A queue that is closed, full or too slow ends in a voice message, never in silence. Which
-//! step comes next depends on the event alone, except for the count of wrong keys, which the contact's attributes keep.
+//! Arrival plays the greeting and the menu; a key or a word leads to a queue; who chooses nothing in all attempts is told so and
+//! goes to general support. A queue that is closed, full or too slow ends in a voice message, never in silence. Asking again is
+//! the host's work, so each step depends on the event alone and nothing is kept in between.
 
 mod settings;
 
@@ -11,8 +11,6 @@ use settings::Settings;
 
 /// The menu's tag, and the name of the attribute that says what was chosen.
 const MENU: &str = "main-menu";
-/// Counts wrong keys; an attribute, so that an operator sees it in the trail.
-const MISSES: &str = "menu-misses";
 /// The voice message's tag.
 const MESSAGE: &str = "message";
 
@@ -33,14 +31,14 @@ impl Router for AcmeIvr {
             ])
     }
 
-    fn handle(contact: &Contact, event: &Event, host: &Host) -> Answer {
+    fn handle(_contact: &Contact, event: &Event, host: &Host) -> Answer {
         let settings: Settings = host.settings()?;
         Ok(match event {
             Event::Arrived => Decision::new()
                 .say(settings.prompt(&settings.greeting))
                 .and(menu(&settings))
                 .because("the call has begun; the caller hears the greeting and the menu"),
-            Event::Input(input) => chosen(&settings, contact, input, host),
+            Event::Input(input) => chosen(&settings, input, host),
             Event::QueueEnded(ended) => match ended.outcome {
                 QueueOutcome::Bridged => Decision::new().hang_up("served").because("an agent has served the caller"),
                 QueueOutcome::HangUp | QueueOutcome::Redirected => Decision::keep(),
@@ -58,38 +56,33 @@ impl Router for AcmeIvr {
 }
 
 fn menu(settings: &Settings) -> Menu {
-    // Asked once: the host would ask again after silence too, and silence goes to general support at once.
     Menu::new(MENU, settings.prompt(&settings.menu))
-        .choice("1", "sales", "Sales")
-        .choice("2", "technical-support", "Technical support")
-        .choice("3", "billing", "Billing")
-        .choice("0", "general-support", "All other inquiries")
-        .asking(|collect| collect.first_timeout(Duration::from_secs(settings.answer_within_s)))
+        .with(Choice::new("1", "sales", "Sales").phrases(["buy something", "new order"]))
+        .with(Choice::new("2", "technical-support", "Technical support").phrases(["support", "tech support", "help"]))
+        .with(Choice::new("3", "billing", "Billing").phrases(["invoice", "payment"]))
+        .with(Choice::new("0", "general-support", "Anything else").phrases(["other", "operator", "agent"]))
+        .asking(|collect| {
+            collect
+                .or_speech()
+                .attempts(settings.attempts)
+                .first_timeout(Duration::from_secs(settings.answer_within_s))
+                .no_input(settings.prompt(&settings.no_input))
+                .no_match(settings.prompt(&settings.no_match))
+        })
 }
 
 /// What the caller's answer to the menu leads to.
-fn chosen(settings: &Settings, contact: &Contact, input: &Input, host: &Host) -> Decision {
-    match input.outcome {
-        InputOutcome::Matched => to_department(settings, &input.value, Decision::new(), host),
-        InputOutcome::HangUp => Decision::keep(),
-        InputOutcome::NoInput => {
-            let told = Decision::new().say(settings.prompt(&settings.no_selection));
-            to_department(settings, "general-support", told, host).because("nothing was chosen")
-        }
-        InputOutcome::NoMatch | InputOutcome::LowConfidence => {
-            let misses = contact.attribute(MISSES).and_then(|count| count.parse().ok()).unwrap_or(0_u32).saturating_add(1);
-            if misses < settings.attempts {
-                Decision::new()
-                    .set_attribute(MISSES, misses.to_string())
-                    .say(settings.prompt(&settings.no_match))
-                    .and(menu(settings))
-                    .because(format!("{:?} is not in the menu; asked again", input.value))
-            } else {
-                let told = Decision::new().say(settings.prompt(&settings.no_selection));
-                to_department(settings, "general-support", told, host).because(format!("{misses} wrong answers to the menu"))
-            }
-        }
-    }
+fn chosen(settings: &Settings, input: &Input, host: &Host) -> Decision {
+    let why = match input.outcome {
+        InputOutcome::Matched => return to_department(settings, &input.value, Decision::new(), host),
+        InputOutcome::HangUp => return Decision::keep(),
+        InputOutcome::NoInput => "the caller said nothing".to_owned(),
+        InputOutcome::NoMatch | InputOutcome::LowConfidence => format!("{:?} is not in the menu", input.value),
+    };
+    let told = Decision::new().say(settings.prompt(&settings.no_selection));
+    let decision = to_department(settings, "general-support", told, host);
+    let led = decision.reason.clone();
+    decision.because(format!("{why}, asked {} times; {led}", input.attempts))
 }
 
 /// To the department's queue, or to a voice message where the queue keeps hours and they are over.
@@ -97,11 +90,11 @@ fn to_department(settings: &Settings, department: &str, so_far: Decision, host: 
     let queue = settings.queues.of(department);
     let decision = so_far.set_attribute(MENU, department);
     if is_closed(queue, host) {
-        return decision.and(voicemail(settings)).because(format!("the caller chose {department}, and the queue {queue} is closed"));
+        return decision.and(voicemail(settings)).because(format!("{department}, but the queue {queue} is closed"));
     }
     let mut enqueue = Enqueue::new(queue).tag(department);
     enqueue.maximum_wait = settings.maximum_wait_s.map(Duration::from_secs);
-    decision.and(enqueue).because(format!("the caller chose {department}"))
+    decision.and(enqueue).because(format!("{department} takes the call"))
 }
 
 /// A directory that does not answer closes nothing: the queue itself will say when it cannot take the call.

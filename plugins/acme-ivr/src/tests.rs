@@ -29,22 +29,20 @@ fn each_choice_leads_to_its_queue_and_settings_rename_it() {
 }
 
 #[test]
-fn silence_is_told_so_and_goes_to_general_support_at_once() {
-    let decision = answer(&testing::nothing_came(MENU), &TestHost::new());
-    assert_eq!(decision.said(), [Settings::default().no_selection]);
-    assert_eq!(decision.queue(), Some("general-support"));
+fn the_host_asks_again_and_speech_counts_as_well_as_keys() {
+    let decision = answer(&Event::Arrived, &TestHost::new().settings(json!({"attempts": 4})));
+    let collect = &decision.menu().unwrap().collect;
+    assert!(collect.dtmf && collect.speech);
+    assert_eq!((collect.attempts, collect.no_input.len(), collect.no_match.len()), (4, 1, 1));
 }
 
 #[test]
-fn a_wrong_key_is_asked_again_until_the_attempts_are_used() {
-    let mut contact = testing::contact();
-    let host = TestHost::new().settings(json!({"attempts": 2}));
-    let again = testing::answer::<AcmeIvr>(&contact, &testing::missed(MENU, "9"), &host).unwrap();
-    assert_eq!(again.said(), [Settings::default().no_match]);
-    assert!(again.menu().is_some());
-    contact.attributes = vec![(MISSES.to_owned(), "1".to_owned())];
-    let given_up = testing::answer::<AcmeIvr>(&contact, &testing::missed(MENU, "9"), &host).unwrap();
-    assert_eq!((given_up.menu(), given_up.queue()), (None, Some("general-support")));
+fn who_chooses_nothing_is_told_so_and_goes_to_general_support() {
+    for event in [testing::nothing_came(MENU), testing::missed(MENU, "9")] {
+        let decision = answer(&event, &TestHost::new());
+        assert_eq!(decision.said(), [Settings::default().no_selection]);
+        assert_eq!(decision.queue(), Some("general-support"));
+    }
 }
 
 #[test]

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 /// All settings.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
 pub(crate) struct Settings {
     #[serde(default = "Settings::default_hours")]
     pub(crate) hours: String,
@@ -31,7 +30,6 @@ pub(crate) struct Settings {
 
 /// How one language is spoken and who serves it.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
 pub(crate) struct Language {
     pub(crate) tag: String,
     pub(crate) name: String,

@@ -72,11 +72,11 @@ fn after_hours_does_what_the_tenant_wished() {
     assert!(message.said()[0].starts_with("closed en-US"));
     assert!(matches!(message.actions.last(), Some(Action::HangUp(_))));
 
-    settings["after-hours"] = json!({ "do": "voicemail" });
+    settings["after_hours"] = json!({ "do": "voicemail" });
     let voicemail = answer(&Event::Arrived, &host(settings.clone()).closed("main"));
     assert!(matches!(voicemail.actions.last(), Some(Action::Voicemail(_))));
 
-    settings["after-hours"] = json!({ "do": "on-call", "people": ["ada", "grace"] });
+    settings["after_hours"] = json!({ "do": "on-call", "people": ["ada", "grace"] });
     let on_call = answer(&Event::Arrived, &host(settings.clone()).closed("main"));
     let Some(Action::Transfer(transfer)) = on_call.actions.last() else { panic!("{on_call:?}") };
     assert_eq!(transfer.targets, [Target::person("ada"), Target::person("grace")]);

@@ -13,12 +13,11 @@ const MAX_DURATION_S: u64 = 1_800;
 
 /// All settings.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
 pub(crate) struct Settings {
-    pub(crate) instructions: String,
+    pub(crate) system_prompt: String,
     #[serde(default)]
     pub(crate) greeting: Option<String>,
-    /// Values for the variables in instructions and greeting.
+    /// Values for the variables in system prompt and greeting.
     #[serde(default)]
     pub(crate) context: Values,
     #[serde(default)]
@@ -108,7 +107,7 @@ impl Settings {
             fill(text, &values).map_err(|name| Failure::BadSettings(format!("{setting}: {{{name}}} has no value in context")))
         };
         let language = self.language.clone().unwrap_or_else(|| contact.language.clone());
-        let mut persona = Persona::new(filled("instructions", &self.instructions)?, language);
+        let mut persona = Persona::new(filled("system_prompt", &self.system_prompt)?, language);
         persona.greeting = self.greeting.as_deref().map(|text| filled("greeting", text)).transpose()?;
         persona.voice = self.voice.clone();
         persona.model = self.model.clone();

@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 
 fn settings() -> Value {
     json!({
-        "instructions": "You answer calls for {company_name}, open {business_hours}.",
+        "system_prompt": "You answer calls for {company_name}, open {business_hours}.",
         "greeting": "Hello, this is {company_name}.",
         "context": { "company_name": "Acme Corp", "business_hours": "9 to 6" },
         "voice": "alloy",
         "escalation": { "keywords": ["complaint", "speak to a manager"], "target": "+15551234567" },
-        "on-failure": { "say": "One moment please.", "queue": "general-support" }
+        "on_failure": { "say": "One moment please.", "queue": "general-support" }
     })
 }
 
@@ -82,7 +82,7 @@ fn a_persona_that_breaks_goes_the_way_of_the_settings_or_else_of_the_tenant() {
     let broken = answer(&ai_ended(AiReason::Failed), settings()).unwrap();
     assert_eq!((broken.said(), broken.queue()), (vec!["One moment please."], Some("general-support")));
     let mut silent = settings();
-    silent["on-failure"] = json!({});
+    silent["on_failure"] = json!({});
     assert!(answer(&ai_ended(AiReason::Failed), silent).unwrap_err().contains("unavailable"));
 }
 

@@ -9,10 +9,10 @@ use bytes::Bytes;
 
 use super::BoxFuture;
 
-/// Largest value: sled keeps values from a quarter of a segment (128 KiB) in files of their own, which it never syncs.
+/// Largest value: what the widest decision of the largest plan takes, with room. A backend may keep it in pieces.
 pub const VALUE_BYTES_MAX: usize = 96 * 1024;
-/// Longest key.
-pub const KEY_BYTES_MAX: usize = 1024;
+/// Longest key. sled keeps a tree page above 128 KiB in a file of its own, which it never syncs; a page names up to 320 keys.
+pub const KEY_BYTES_MAX: usize = 384;
 /// Most writes of one batch.
 pub const BATCH_WRITES_MAX: usize = 1_000;
 

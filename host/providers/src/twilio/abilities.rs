@@ -30,7 +30,9 @@ pub(super) fn bindable(actions: &[String], connection: &Connection) -> Result<Ve
             "converse" if connection.speaker_url.is_none() => {
                 return refuse(Code::NeedsSpeaker, "the connection has no speaker_url, which Twilio would connect the caller to");
             }
-            "keep" => notes.push("keep: Twilio ends a call whose answer is empty, so it can be used only while a customer waits in a queue"),
+            "keep" => {
+                notes.push("keep: Twilio ends a call whose answer is empty, so it can be used only while a customer waits in a queue")
+            }
             "record-audio" => {
                 notes.push("record-audio: Twilio's answers can begin a recording, but not end, halt or resume one");
             }

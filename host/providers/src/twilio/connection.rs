@@ -30,7 +30,11 @@ pub(super) fn check(connection: &Connection) -> Result<(), Refusal> {
     if let Some(speaker_url) = &connection.speaker_url {
         check_url(speaker_url, &["wss"], "speaker_url")?;
     }
-    if connection.voice.as_deref().is_some_and(|voice| voice.is_empty() || voice.len() > VOICE_BYTES_MAX || voice.contains(char::is_control)) {
+    if connection
+        .voice
+        .as_deref()
+        .is_some_and(|voice| voice.is_empty() || voice.len() > VOICE_BYTES_MAX || voice.contains(char::is_control))
+    {
         return Err(invalid("voice", "a voice is a name of Twilio's of 1 to 100 bytes, for example Polly.Joanna-Neural"));
     }
     connection.unbound.as_ref().map_or(Ok(()), |draft| check_unbound(draft, connection))
@@ -41,7 +45,8 @@ fn is_account(account: &str) -> bool {
 }
 
 fn check_url(text: &str, schemes: &[&str], at: &str) -> Result<Url, Refusal> {
-    let rule = format!("use a URL that begins with {}:// and has a host, no query, no fragment and at most 1,024 bytes", schemes.join(":// or "));
+    let rule =
+        format!("use a URL that begins with {}:// and has a host, no query, no fragment and at most 1,024 bytes", schemes.join(":// or "));
     let refuse = || invalid(at, rule.clone());
     let url = Url::parse(text).map_err(|_| refuse())?;
     let sound = schemes.contains(&url.scheme())
@@ -89,5 +94,7 @@ fn check_unbound(draft: &Draft, connection: &Connection) -> Result<(), Refusal> 
     if draft.actions.iter().any(claims_a_number) {
         return Err(invalid("unbound", "the route belongs to no tenant whose number it could show: leave out the caller id"));
     }
-    render::document(draft, connection, None).map(drop).map_err(|inability| Refusal::new(inability.code, inability.to_string()).at("unbound"))
+    render::document(draft, connection, None)
+        .map(drop)
+        .map_err(|inability| Refusal::new(inability.code, inability.to_string()).at("unbound"))
 }

@@ -238,4 +238,3 @@ fn material(raw: &Raw<'_>, form: &Form) -> Result<Vec<u8>, Unreadable> {
     }
     Ok(material)
 }
-

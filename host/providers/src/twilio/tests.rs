@@ -247,7 +247,17 @@ fn a_retried_request_is_the_same_event_and_another_is_not() {
 
 #[test]
 fn a_withheld_number_is_nobodys() {
-    for from in ["%2B266696687", "%2B7378742833", "%2B2562533", "%2B8656696", "%2B86282452253", "anonymous", "Restricted", "", "sip%3Aanonymous%40anonymous.invalid"] {
+    for from in [
+        "%2B266696687",
+        "%2B7378742833",
+        "%2B2562533",
+        "%2B8656696",
+        "%2B86282452253",
+        "anonymous",
+        "Restricted",
+        "",
+        "sip%3Aanonymous%40anonymous.invalid",
+    ] {
         let mut request = Request::read("voice-inbound");
         request.body = format!("CallSid=CA1&To=%2B18005551234&From={from}").into();
         let customer = Twilio.parse(&request.raw()).unwrap().arrival.customer;
@@ -278,7 +288,11 @@ fn to_number(caller_id: Option<&str>) -> Action {
 fn a_mistake_in_a_connection_is_found_when_it_is_set() {
     assert_eq!(Twilio.check_connection(&connection()), Ok(()));
     let unbound = |actions: Vec<Action>| Some(Draft { actions, reason: String::new() });
-    let fine = Connection { unbound: unbound(vec![say("Nobody is here."), to_number(None)]), public_url: "http://u:p@10.0.0.1:8080/a".to_owned(), ..connection() };
+    let fine = Connection {
+        unbound: unbound(vec![say("Nobody is here."), to_number(None)]),
+        public_url: "http://u:p@10.0.0.1:8080/a".to_owned(),
+        ..connection()
+    };
     assert_eq!(Twilio.check_connection(&fine), Ok(()));
     let two_named_alike = vec![connection().secrets[0].clone(), connection().secrets[0].clone()];
     let bad = [
@@ -291,7 +305,13 @@ fn a_mistake_in_a_connection_is_found_when_it_is_set() {
         ("public_url", Connection { public_url: "HTTPS://hooks.example".to_owned(), ..connection() }),
         ("secrets", Connection { secrets: Vec::new(), ..connection() }),
         ("secrets", Connection { secrets: two_named_alike, ..connection() }),
-        ("secrets", Connection { secrets: vec![NamedSecret { secret: Secret::new(" ".to_owned()), ..connection().secrets[0].clone() }], ..connection() }),
+        (
+            "secrets",
+            Connection {
+                secrets: vec![NamedSecret { secret: Secret::new(" ".to_owned()), ..connection().secrets[0].clone() }],
+                ..connection()
+            },
+        ),
         ("speaker_url", Connection { speaker_url: Some("https://speak.example".to_owned()), ..connection() }),
         ("voice", Connection { voice: Some(String::new()), ..connection() }),
         ("unbound", Connection { unbound: unbound(Vec::new()), ..connection() }),
@@ -308,7 +328,12 @@ fn a_mistake_in_a_connection_is_found_when_it_is_set() {
 fn a_binding_names_the_action_that_cannot_be_done() {
     let bindable = |action: &str, connection: &Connection| Twilio.bindable(&[action.to_owned()], connection);
     let speechless = Connection { speaker_url: None, ..connection() };
-    for (action, code) in [("send-message", Code::NeedsOutbox), ("callback", Code::NeedsOutbox), ("converse", Code::NeedsSpeaker), ("dance", Code::CannotRender)] {
+    for (action, code) in [
+        ("send-message", Code::NeedsOutbox),
+        ("callback", Code::NeedsOutbox),
+        ("converse", Code::NeedsSpeaker),
+        ("dance", Code::CannotRender),
+    ] {
         let refusal = bindable(action, &speechless).unwrap_err();
         assert_eq!((refusal.code, refusal.at.as_deref()), (code, Some(action)));
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use http::StatusCode;
 use jackfield_domain::budget::DEADLINE_RESERVE_MS;
 use jackfield_domain::contact::open::Heard;
-use jackfield_domain::contact::{Arrival, Moment};
+use jackfield_domain::contact::{Arrival, Contact, Moment};
 use jackfield_domain::id::{ConnectionId, ContactId, FlowName, TenantId};
 use jackfield_domain::tenant::address::Address;
 use jackfield_domain::tenant::connection::Connection;
@@ -87,7 +87,8 @@ pub enum TurnedAway {
 
 impl TurnedAway {
     pub(super) fn unreadable(received: &Received, connection: &Connection, unreadable: &Unreadable) -> Self {
-        Self::Refused { status: unreadable.status(), refused: refused(received, connection, "unreadable", unreadable.to_string()) }
+        let status = StatusCode::from_u16(unreadable.status()).unwrap_or(StatusCode::BAD_REQUEST);
+        Self::Refused { status, refused: refused(received, connection, "unreadable", unreadable.to_string()) }
     }
 
     pub(super) fn answer(self, app: &App, connection: &ConnectionId) -> Answered {
@@ -135,7 +136,7 @@ pub(super) async fn parse(app: &App, received: &Received, resolved: Resolved) ->
     };
     let home = match known {
         // A running contact stays where it began, whatever became of its address meanwhile.
-        Some((tenant, id)) => app.store.tenant(&tenant).contact(&id).await?.map(|found| found.row).filter(|contact| contact.connection == connection.id),
+        Some((tenant, id)) => app.store.tenant(&tenant).contact(&id).await?.map(|found| found.row).filter(|contact| is_of(contact, &connection, &parsed.arrival)),
         None => None,
     };
     let (tenant, flow, address, contact, rule) = match (home, binding) {
@@ -169,12 +170,17 @@ pub(super) async fn parse(app: &App, received: &Received, resolved: Resolved) ->
     })
 }
 
+/// A step token finds a contact; that the request is about the same call is the provider's word, which is signed.
+fn is_of(contact: &Contact, connection: &Connection, arrival: &Arrival) -> bool {
+    contact.connection == connection.id && contact.arrival.provider_contact == arrival.provider_contact
+}
+
 fn nobodys(received: &Received, connection: &Connection, provider: &dyn Provider, address: Option<&Address>) -> TurnedAway {
     let what = address.map_or_else(|| "an address that cannot be read".to_owned(), ToString::to_string);
     let detail = format!("{what} is bound to no flow through connection {}; bind it with `jackfield address bind`", connection.id);
     let refused = refused(received, connection, "unbound-address", detail);
-    match connection.unbound.as_ref().map(|draft| provider.render_unbound(draft, connection)) {
-        Some(Ok(reply)) => TurnedAway::Unbound { reply, refused },
-        Some(Err(_)) | None => TurnedAway::Refused { status: StatusCode::NOT_FOUND, refused },
+    match &connection.unbound {
+        Some(draft) => TurnedAway::Unbound { reply: provider.render_unbound(draft, connection), refused },
+        None => TurnedAway::Refused { status: StatusCode::NOT_FOUND, refused },
     }
 }

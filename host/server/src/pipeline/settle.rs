@@ -6,15 +6,15 @@
 use std::sync::Arc;
 
 use jackfield_domain::capability::Effects;
-use jackfield_domain::contact::decision::{Decision, Draft};
+use jackfield_domain::contact::decision::{Action, Decision, Draft};
 use jackfield_domain::contact::event::Event;
-use jackfield_domain::fallback::{self, AnsweredBy, Case, DefaultRoutes, Step, World, vet};
+use jackfield_domain::fallback::{self, AnsweredBy, Case, DefaultRoute, DefaultRoutes, Step, World, vet};
 use jackfield_domain::id::FlowName;
 use jackfield_domain::ports::state::StateSpace;
 use jackfield_domain::quota::Barred;
 use jackfield_domain::tenant::directory::Directory;
 use jackfield_domain::trail::AttemptRecord;
-use jackfield_providers::provider::Reply;
+use jackfield_providers::provider::{Place, Reply};
 use jackfield_store::{RoutesRow, StoreFault};
 
 use super::invoke::Tried;
@@ -48,7 +48,7 @@ struct Level {
 pub(super) async fn settle(app: &App, visit: &mut Visit, event: Event, tried: Tried, parsed: &Parsed) -> Result<Settled, StoreFault> {
     let Tried { attempts, barred } = tried;
     let answered = attempts.iter().any(|attempt| attempt.result.is_ok());
-    let levels = if answered { Vec::new() } else { levels(app, visit).await? };
+    let levels = if answered { Vec::new() } else { levels(app, visit, parsed).await? };
     let mut records = Vec::with_capacity(attempts.len());
     let mut effects = Vec::with_capacity(attempts.len());
     let mut results = Vec::with_capacity(attempts.len());
@@ -90,7 +90,7 @@ pub(super) async fn host_step(app: &App, visit: &mut Visit, draft: Draft, note: 
     let abilities = parsed.provider.abilities(&scene);
     let world = World { directory: &visit.directory, limits: &visit.tenant.limits, listed: None, abilities: abilities.as_ref() };
     let result = vet(draft, &world);
-    let levels = if result.is_ok() { Vec::new() } else { levels(app, visit).await? };
+    let levels = if result.is_ok() { Vec::new() } else { levels(app, visit, parsed).await? };
     let settled = fallback::settle(Case {
         attempts: vec![fallback::Tried { by: AnsweredBy::Plugin, result }],
         barred: None,
@@ -130,7 +130,17 @@ fn steps(levels: &[Level]) -> Vec<Step<'_>> {
     levels.iter().map(|level| Step { by: level.by, routes: &level.routes, directory: &level.directory }).collect()
 }
 
-async fn levels(app: &App, visit: &Visit) -> Result<Vec<Level>, StoreFault> {
+/// A customer who waits in a queue keeps waiting: a default route would take the place away that the customer has waited for.
+fn keep_waiting(visit: &Visit) -> Vec<Level> {
+    let open = Draft { actions: vec![Action::Keep], reason: "the customer keeps waiting in the queue".to_owned() };
+    let route = DefaultRoute { channel: visit.contact.channel, language: None, hours: None, open, closed: None };
+    vec![Level { by: AnsweredBy::PlatformDefault, routes: DefaultRoutes(vec![route]), directory: visit.directory.clone() }]
+}
+
+async fn levels(app: &App, visit: &Visit, parsed: &Parsed) -> Result<Vec<Level>, StoreFault> {
+    if parsed.step.as_ref().is_some_and(|step| step.place == Place::QueueWait) {
+        return Ok(keep_waiting(visit));
+    }
     let scope = app.store.tenant(&visit.tenant.id);
     let mut levels = Vec::new();
     let own: [(AnsweredBy, Option<FlowName>); 2] = [(AnsweredBy::FlowDefault, Some(visit.contact.flow.clone())), (AnsweredBy::TenantDefault, None)];

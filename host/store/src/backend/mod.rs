@@ -6,3 +6,6 @@
 pub mod conformance;
 pub(crate) mod guard;
 pub(crate) mod memory;
+#[cfg(any(test, feature = "power-cut"))]
+pub mod power_cut;
+pub(crate) mod sled;

@@ -3,7 +3,7 @@
 //! Each begins something that comes back to us, so each carries a URL with the step's token. A name that Twilio keeps for a whole
 //! account carries the tenant's: two tenants of one account never share a queue or a conference.
 
-use jackfield_domain::contact::decision::{Conference, Converse, Enqueue, Voicemail};
+use jackfield_domain::contact::decision::{Conference, Converse, Enqueue, Relaxation, Skill, Voicemail};
 use jackfield_domain::contact::persona::{BargeIn, Persona};
 use jackfield_domain::fallback::Inability;
 use jackfield_domain::id::Digest;
@@ -11,6 +11,7 @@ use jackfield_domain::refusal::Code;
 use serde_json::json;
 
 use super::markup::Attribute;
+use super::question::one_hint;
 use super::{Page, cannot, seconds};
 use crate::provider::{Place, Scene};
 
@@ -40,7 +41,10 @@ impl Page<'_> {
             return Ok(());
         }
         if enqueue.priority.is_some() || !enqueue.skills.is_empty() || !enqueue.relaxations.is_empty() {
-            self.note("enqueue", "priority and skills need a TaskRouter workflow as the queue's Twilio id; this queue serves in order of arrival");
+            self.note(
+                "enqueue",
+                "priority and skills need a TaskRouter workflow as the queue's Twilio id; this queue serves in order of arrival",
+            );
         }
         self.markup.leaf("Enqueue", &attributes, &queue_name(enqueue, given, scene));
         Ok(())
@@ -81,7 +85,7 @@ impl Page<'_> {
         // The greeting is Twilio's to say, and would be said twice if the speaker had it too.
         let silent = Persona { greeting: None, ..persona.clone() };
         let described = serde_json::to_string(&silent).map_err(|_| cannot("converse", "the persona cannot be written as JSON"))?;
-        let hints = persona.hints.iter().map(|hint| hint.replace(',', " ")).collect::<Vec<_>>().join(",");
+        let hints = persona.hints.iter().map(|hint| one_hint(hint)).collect::<Vec<_>>().join(", ");
         let interruptible = match persona.interruptible {
             BargeIn::None => "none",
             BargeIn::Dtmf => "dtmf",
@@ -133,10 +137,10 @@ fn is_sid(prefix: &str, text: &str) -> bool {
 
 /// What a workflow routes by. Twilio adds the call's id and numbers by itself.
 fn task(enqueue: &Enqueue, scene: &Scene<'_>) -> String {
-    let skills = |skills: &[jackfield_domain::contact::decision::Skill]| -> serde_json::Map<String, serde_json::Value> {
+    let skills = |skills: &[Skill]| -> serde_json::Map<String, serde_json::Value> {
         skills.iter().map(|skill| (skill.name.clone(), json!(skill.level))).collect()
     };
-    let relaxed = |step: &jackfield_domain::contact::decision::Relaxation| json!({ "after_ms": step.after_ms, "skills": skills(&step.skills) });
+    let relaxed = |step: &Relaxation| json!({ "after_ms": step.after_ms, "skills": skills(&step.skills) });
     json!({
         "contact": scene.contact.to_string(),
         "queue": enqueue.queue,

@@ -45,7 +45,8 @@ impl Page<'_> {
             Some(_) => Some(self.hook(Place::Dialled, "transfer")?),
             None => None,
         };
-        if transfer.ring_timeout_ms.is_some_and(|ring| ring > RING_MS_MAX) || transfer.talk_limit_ms.is_some_and(|talk| talk > TALK_MS_MAX) {
+        if transfer.ring_timeout_ms.is_some_and(|ring| ring > RING_MS_MAX) || transfer.talk_limit_ms.is_some_and(|talk| talk > TALK_MS_MAX)
+        {
             self.note("transfer", "Twilio lets a target ring for ten minutes and two talk for four hours at most");
         }
         let timeout = transfer.ring_timeout_ms.map(|ring| seconds(ring.min(RING_MS_MAX)));

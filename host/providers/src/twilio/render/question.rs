@@ -109,8 +109,7 @@ impl Page<'_> {
     fn hints(&mut self, collect: &Collect, choices: &[Choice], action: &str) -> String {
         let own = collect.hints.iter();
         let of_choices = choices.iter().flat_map(|choice| std::iter::once(&choice.label).chain(&choice.phrases));
-        // A comma separates hints.
-        let plain = own.chain(of_choices).map(|hint| hint.replace(',', " ").trim().to_owned()).filter(|hint| !hint.is_empty());
+        let plain = own.chain(of_choices).map(|hint| one_hint(hint)).filter(|hint| !hint.is_empty());
         let mut hints: Vec<String> = Vec::new();
         let mut left_out = false;
         for hint in plain {
@@ -128,4 +127,9 @@ impl Page<'_> {
         }
         hints.join(", ")
     }
+}
+
+/// A comma separates hints, so a hint has none.
+pub(super) fn one_hint(hint: &str) -> String {
+    hint.replace(',', " ").split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -35,7 +35,10 @@ impl Page<'_> {
                 let spoken_chars = ssml::speak(text, &mut self.markup).map_err(|why| cannot(action, why))?;
                 self.markup.end();
                 if spoken_chars > SAY_CHARS_MAX {
-                    return Err(cannot(action, "the SSML has more than the 4,096 characters that Twilio says at once; make it several prompts"));
+                    return Err(cannot(
+                        action,
+                        "the SSML has more than the 4,096 characters that Twilio says at once; make it several prompts",
+                    ));
                 }
             }
             PromptContent::Audio(url) => self.markup.leaf("Play", &[], url),

@@ -160,10 +160,7 @@ fn spellings(url: &str) -> Vec<(String, String)> {
         format!("{}://{}{}{port}{}{query}", parts.scheme, parts.userinfo, parts.host, parts.path)
     };
     let with = format!(":{port}");
-    let mut all = vec![
-        ("without a port".to_owned(), write("", parts.query)),
-        (format!("with port {port}"), write(&with, parts.query)),
-    ];
+    let mut all = vec![("without a port".to_owned(), write("", parts.query)), (format!("with port {port}"), write(&with, parts.query))];
     if let Some(written_again) = parts.query.map(write_query_again).filter(|again| Some(again.as_str()) != parts.query) {
         all.push(("without a port, query written again".to_owned(), write("", Some(&written_again))));
         all.push((format!("with port {port}, query written again"), write(&with, Some(&written_again))));
@@ -189,11 +186,7 @@ fn write_query_again(query: &str) -> String {
 }
 
 fn unverified(url: &str, spellings: &[(String, String)], why: &str) -> Unverified {
-    Unverified {
-        forms_tried: spellings.iter().map(|(name, _)| name.clone()).collect(),
-        url_seen: shown(url),
-        why: why.to_owned(),
-    }
+    Unverified { forms_tried: spellings.iter().map(|(name, _)| name.clone()).collect(), url_seen: shown(url), why: why.to_owned() }
 }
 
 /// The URL for people: passwords and the values of parameters are left out, because a GET request carries the caller's number.

@@ -3,7 +3,7 @@
 //! Called once for each invocation. Everything is named field by field, without a catch-all, so that a new field of the domain
 //! has to be thought about here.
 
-use jackfield_domain::contact::event::{Event, InputOutcome};
+use jackfield_domain::contact::event::{Event, Input, InputOutcome, Message};
 use jackfield_domain::contact::{Contact, Endpoint, Moment};
 use jackfield_domain::flow::release::ReleaseNumber;
 
@@ -71,49 +71,63 @@ fn endpoint(endpoint: &Endpoint) -> types::Endpoint {
     types::Endpoint { raw: endpoint.raw.clone(), e164: endpoint.e164.clone() }
 }
 
-fn outcome(outcome: InputOutcome) -> events::InputOutcome {
-    match outcome {
-        InputOutcome::Matched => events::InputOutcome::Matched,
-        InputOutcome::NoMatch => events::InputOutcome::NoMatch,
-        InputOutcome::NoInput => events::InputOutcome::NoInput,
-        InputOutcome::LowConfidence => events::InputOutcome::LowConfidence,
-        InputOutcome::HangUp => events::InputOutcome::HangUp,
-    }
+/// Copies a record field by field, `theirs: ours`; the names differ only by the unit that ours carry.
+macro_rules! record {
+    ($to:path, $of:expr, { $($theirs:ident: $ours:ident),+ $(,)? }) => {{
+        let of = $of;
+        $to { $($theirs: Clone::clone(&of.$ours)),+ }
+    }};
 }
 
 pub(super) fn event(event: &Event) -> events::Event {
     match event {
         Event::Arrived => events::Event::Arrived,
-        Event::Input(of) => events::Event::Input(events::Input {
-            tag: of.tag.clone(),
-            outcome: outcome(of.outcome),
-            kind: of.kind.clone(),
-            value: of.value.clone(),
-            confidence: of.confidence,
-            alternatives: of
-                .alternatives
-                .iter()
-                .map(|other| events::Alternative { value: other.value.clone(), confidence: other.confidence })
-                .collect(),
-            attempts: of.attempts,
-            extras: of.extras.clone(),
-        }),
+        Event::Input(of) => events::Event::Input(input(of)),
         Event::Message(of) => events::Event::Message(message(of)),
-        Event::MessageStatus(of) => events::Event::MessageStatus(events::MessageStatus {
-            id: of.id.clone(),
-            status: of.status.clone(),
-            error: of.error.clone(),
-        }),
+        Event::MessageStatus(of) => events::Event::MessageStatus(record!(events::MessageStatus, of, { id: id, status: status, error: error })),
         Event::Continued(tag) => events::Event::Continued(tag.clone()),
         Event::Timer(tag) => events::Event::Timer(tag.clone()),
-        Event::DialEnded(_) | Event::QueueWaiting(_) | Event::QueueEnded(_) | Event::ConferenceEnded(_) => elsewhere(event),
-        Event::VoicemailEnded(_) | Event::ConsentEnded(_) | Event::AiEnded(_) => elsewhere(event),
-        Event::ContextChanged(of) => {
-            events::Event::ContextChanged(events::ContextChanged { revision: of.revision, by: of.by.clone() })
-        }
-        Event::Ended(of) => {
-            events::Event::Ended(events::Ended { cause: of.cause.clone(), lasted: of.lasted_ms, extras: of.extras.clone() })
-        }
-        Event::Other(of) => events::Event::Other(types::Extension { kind: of.kind.clone(), data: of.data.clone() }),
+        Event::DialEnded(of) => events::Event::DialEnded(record!(events::DialEnded, of, {
+            tag: tag, outcome: outcome, leg: leg, talked: talked_ms, extras: extras,
+        })),
+        Event::QueueWaiting(of) => events::Event::QueueWaiting(record!(events::QueueWaiting, of, {
+            tag: tag, queue: queue, position: position, waited: waited_ms, estimate: estimate_ms, size: size, extras: extras,
+        })),
+        Event::QueueEnded(of) => events::Event::QueueEnded(record!(events::QueueEnded, of, {
+            tag: tag, queue: queue, outcome: outcome, waited: waited_ms, extras: extras,
+        })),
+        Event::ConferenceEnded(of) => events::Event::ConferenceEnded(record!(events::ConferenceEnded, of, {
+            tag: tag, outcome: outcome, stayed: stayed_ms,
+        })),
+        Event::VoicemailEnded(of) => events::Event::VoicemailEnded(record!(events::VoicemailEnded, of, {
+            tag: tag, outcome: outcome, length: length_ms, audio: audio, transcript: transcript, extras: extras,
+        })),
+        Event::ConsentEnded(of) => events::Event::ConsentEnded(record!(events::ConsentEnded, of, { topic: topic, given: given })),
+        Event::AiEnded(of) => events::Event::AiEnded(record!(events::AiEnded, of, {
+            tag: tag, reason: reason, fields: fields, extras: extras,
+        })),
+        Event::ContextChanged(of) => events::Event::ContextChanged(record!(events::ContextChanged, of, { revision: revision, by: by })),
+        Event::Ended(of) => events::Event::Ended(record!(events::Ended, of, { cause: cause, lasted: lasted_ms, extras: extras })),
+        Event::Other(of) => events::Event::Other(record!(types::Extension, of, { kind: kind, data: data })),
     }
+}
+
+fn input(of: &Input) -> events::Input {
+    let outcome = match of.outcome {
+        InputOutcome::Matched => events::InputOutcome::Matched,
+        InputOutcome::NoMatch => events::InputOutcome::NoMatch,
+        InputOutcome::NoInput => events::InputOutcome::NoInput,
+        InputOutcome::LowConfidence => events::InputOutcome::LowConfidence,
+        InputOutcome::HangUp => events::InputOutcome::HangUp,
+    };
+    // Whether the answer is sensitive is the host's to know: it decides what the trail may keep.
+    let Input { tag, outcome: _, kind, value, confidence, alternatives, attempts, extras, sensitive: _ } = of.clone();
+    let alternatives = alternatives.into_iter().map(|other| events::Alternative { value: other.value, confidence: other.confidence });
+    events::Input { tag, outcome, kind, value, confidence, alternatives: alternatives.collect(), attempts, extras }
+}
+
+fn message(of: &Message) -> events::Message {
+    let Message { id, text, media, choice, reply_to, extras } = of.clone();
+    let media = media.into_iter().map(|file| events::Media { url: file.url, mime: file.mime, name: file.name });
+    events::Message { id, text, media: media.collect(), choice, reply_to, extras }
 }

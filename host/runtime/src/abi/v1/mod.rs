@@ -15,7 +15,7 @@ use jackfield_domain::refusal::{Code, Refusal};
 use wasmtime::component::{HasSelf, Instance, InstancePre, Linker};
 use wasmtime::{Result, Store};
 
-pub(crate) use self::lower::About;
+pub(crate) use self::lower::{About, customer_id};
 use crate::guest::Guest;
 
 /// Generated from the contract.

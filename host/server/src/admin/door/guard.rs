@@ -39,6 +39,11 @@ pub(crate) const SECRET_CHARS: usize = 43;
 /// A path of the API has at most three names; a query a dozen parameters. More is no request of ours.
 const QUERY_PAIRS_MAX: usize = 32;
 
+/// A screen of a list.
+const PAGE_DEFAULT: usize = 100;
+/// As many rows as one answer should hold in memory.
+const PAGE_MAX: usize = 1_000;
+
 /// Who may use a route at all. What they then reach is decided by the tenant in the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Who {
@@ -147,6 +152,13 @@ impl Asked {
         }
     }
 
+    /// Where a list goes on, and how many it may show.
+    pub fn paging<T: FromStr<Err = BadId>>(&self) -> Result<(Option<T>, usize), Problem> {
+        let query = self.query(&["after", "limit"])?;
+        let after = query.get("after").map(|after| after.parse::<T>()).transpose().map_err(Refusal::from)?;
+        Ok((after, limit(query.get("limit").copied())?))
+    }
+
     /// What a write must meet: what was just read, which is also what the caller named with If-Match, if anything.
     pub fn expect<R>(&self, found: Option<&Found<R>>) -> Result<Expect, Problem> {
         match (self.if_match, found) {
@@ -219,7 +231,10 @@ async fn admit(
     let names = names.map_err(|_| Problem::new(Code::BadRequest, "a part of the path is not UTF-8"))?;
     let parts: BTreeMap<String, String> = names.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let query = url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes());
-    let query: Vec<_> = query.into_owned().take(QUERY_PAIRS_MAX).collect();
+    let query: Vec<_> = query.into_owned().take(QUERY_PAIRS_MAX + 1).collect();
+    if query.len() > QUERY_PAIRS_MAX {
+        return Err(Problem::new(Code::BadRequest, format!("the query has more than {QUERY_PAIRS_MAX} parameters")));
+    }
     let asked = Asked { principal, parts, query, if_match: if_match(request.headers())? };
     if !asked.parts.contains_key("tenant") {
         return Ok((asked, None));
@@ -228,6 +243,13 @@ async fn admit(
     let Found { row, revision } = asked.principal.tenant(app, &id).await?;
     let inside = Inside { asked: asked.clone(), store: app.store.tenant(&row.id), tenant: row, revision };
     Ok((asked, Some(inside)))
+}
+
+/// How many a list may show: from 1 to 1,000.
+pub(crate) fn limit(given: Option<&str>) -> Result<usize, Problem> {
+    let Some(text) = given else { return Ok(PAGE_DEFAULT) };
+    let limit = text.parse::<usize>().ok().filter(|limit| (1..=PAGE_MAX).contains(limit));
+    limit.ok_or_else(|| Problem::at(Code::Invalid, "limit", format!("limit goes from 1 to {PAGE_MAX}")))
 }
 
 /// The revision that a caller insists on.

@@ -6,6 +6,7 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use jackfield_store::Found;
 use serde::Serialize;
 use serde_json::json;
 
@@ -47,9 +48,10 @@ pub(crate) fn row(status: StatusCode, row: &impl Serialize, revision: u64) -> An
     Ok(response)
 }
 
-/// A page of rows with their revisions; `next` goes on after it.
-pub(crate) fn page<T: Serialize>(rows: &[(T, u64)], next: Option<String>) -> Answer {
-    let items: Vec<_> = rows.iter().map(|(row, revision)| Shown { row, revision: *revision }).collect();
+/// A page of rows as they were found; `name` of the last is where the next page goes on, if this one is full.
+pub(crate) fn page<T: Serialize>(rows: &[Found<T>], limit: usize, name: impl Fn(&T) -> String) -> Answer {
+    let items: Vec<_> = rows.iter().map(|found| Shown { row: &found.row, revision: found.revision }).collect();
+    let next = rows.last().filter(|_| rows.len() >= limit).map(|last| name(&last.row));
     plain(json!({ "items": items, "next": next }))
 }
 

@@ -1,0 +1,129 @@
+//! Answers for contacts: find one by what somebody remembers of it, and give all that explains it.
+//!
+//! A contact is the tenant's own data and is shown whole to whoever reaches the tenant; what was sensitive was masked before it was
+//! kept. Times may be local ones of the tenant. A caller's number in another spelling is still the same number.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::State;
+use jackfield_domain::contact::Moment;
+use jackfield_domain::id::{ContactId, FlowName};
+use jackfield_domain::refusal::{Code, Refusal};
+use jackfield_domain::tenant::address::{Address, e164};
+use jackfield_store::{ContactQuery, PAGE_MAX, TenantStore};
+use serde_json::json;
+
+use super::door::guard::{Asked, Inside};
+use super::door::moment;
+use super::door::problem::{Problem, unread};
+use super::door::reply::{self, Answer};
+use crate::app::App;
+
+/// A screen of contacts.
+const PAGE_DEFAULT: usize = 50;
+/// A whole number has at most fifteen digits.
+const SUFFIX_DIGITS_MAX: usize = 15;
+
+const PARAMETERS: [&str; 12] =
+    ["from", "to", "address", "caller", "caller_suffix", "call_id", "queue", "release", "failure", "flow", "limit", "cursor"];
+
+pub(crate) async fn find(inside: Inside) -> Answer {
+    let query = read(&inside.asked.query(&PARAMETERS)?, &inside.tenant.zone)?;
+    let page = inside.store.find_contacts(&query).await.map_err(unread)?;
+    let items: Vec<_> = page.contacts.iter().map(|found| &found.row).collect();
+    let next = page.next.map(|next| next.to_string());
+    reply::plain(json!({ "items": items, "next": next, "scanned": page.scanned }))
+}
+
+/// The question that a query's parameters ask.
+fn read(given: &BTreeMap<&str, &str>, zone: &str) -> Result<ContactQuery, Problem> {
+    let text = |name: &str| given.get(name).map(|text| (*text).to_owned());
+    let moment = |name: &str| -> Result<Option<Moment>, Problem> {
+        Ok(given.get(name).map(|text| moment::parse(name, text, zone)).transpose()?)
+    };
+    let suffix = text("caller_suffix");
+    if suffix.as_deref().is_some_and(|digits| !(1..=SUFFIX_DIGITS_MAX).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_digit())) {
+        let detail = format!("caller_suffix takes 1 to {SUFFIX_DIGITS_MAX} digits, the last ones of the number");
+        return Err(Problem::at(Code::Invalid, "caller_suffix", detail));
+    }
+    let release = given.get("release").map(|text| text.parse()).transpose();
+    let limit = match given.get("limit") {
+        None => PAGE_DEFAULT,
+        Some(text) => {
+            let limit = text.parse().ok().filter(|limit| (1..=PAGE_MAX).contains(limit));
+            limit.ok_or_else(|| Problem::at(Code::Invalid, "limit", format!("limit goes from 1 to {PAGE_MAX}")))?
+        }
+    };
+    let query = ContactQuery {
+        from: moment("from")?,
+        to: moment("to")?,
+        address: text("address").map(|text| text.parse::<Address>().map_or(text, |address| address.to_string())),
+        caller: text("caller").map(|text| e164(&text).unwrap_or(text)),
+        caller_suffix: suffix,
+        call_id: text("call_id"),
+        queue: text("queue"),
+        release: release.map_err(|_| Problem::at(Code::Invalid, "release", "release takes a number"))?,
+        failure: text("failure"),
+        flow: given.get("flow").map(|text| text.parse::<FlowName>()).transpose().map_err(Refusal::from)?,
+        limit,
+        cursor: given.get("cursor").map(|text| text.parse::<ContactId>()).transpose().map_err(Refusal::from)?,
+    };
+    match (query.from, query.to) {
+        (Some(from), Some(to)) if from >= to => Err(Problem::at(Code::Invalid, "to", "to lies before from")),
+        _ => Ok(query),
+    }
+}
+
+pub(crate) async fn show(inside: Inside) -> Answer {
+    inside.asked.no_query()?;
+    whole(&inside.store, inside.asked.part("contact")?, &inside.tenant.zone).await
+}
+
+/// The same where only the contact is known; whose it is must be reached like anything else.
+pub(crate) async fn show_anywhere(State(app): State<Arc<App>>, asked: Asked) -> Answer {
+    asked.no_query()?;
+    let id: ContactId = asked.part("contact")?;
+    let none = || Problem::not_found("contact", &id);
+    let home = app.store.platform().contact_home(&id).await.map_err(unread)?.ok_or_else(none)?;
+    let tenant = asked.principal.tenant(&app, &home).await.map_err(|problem| match problem {
+        Problem::Refused(_) => none(),
+        broke => broke,
+    })?;
+    whole(&app.store.tenant(&home), id, &tenant.row.zone).await
+}
+
+async fn whole(store: &TenantStore, id: ContactId, zone: &str) -> Answer {
+    let found = store.contact(&id).await.map_err(unread)?.ok_or_else(|| Problem::not_found("contact", &id))?;
+    let turns = store.turns(&id).await.map_err(unread)?;
+    reply::plain(json!({ "contact": found.row, "turns": turns, "zone": zone, "revision": found.revision }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(pairs: &[(&str, &str)]) -> Result<ContactQuery, Problem> {
+        read(&pairs.iter().copied().collect(), "Europe/Berlin")
+    }
+
+    #[test]
+    fn what_somebody_remembers_becomes_a_question() {
+        let query = ask(&[("from", "2026-11-20T17:00"), ("to", "2026-11-20T16:10:00Z"), ("address", "+18005551234"), ("caller_suffix", "0100")]);
+        let query = query.unwrap();
+        assert_eq!(query.to.unwrap() - query.from.unwrap(), 600_000);
+        assert_eq!(query.address.as_deref(), Some("voice:number:+18005551234"));
+        assert_eq!((query.caller_suffix.as_deref(), query.limit), (Some("0100"), PAGE_DEFAULT));
+    }
+
+    #[test]
+    fn a_question_that_cannot_be_meant_is_refused_by_name() {
+        for (name, value) in [("from", "teatime"), ("caller_suffix", "01x"), ("limit", "0"), ("limit", "9999"), ("release", "a"), ("cursor", "a")] {
+            match ask(&[(name, value)]) {
+                Err(Problem::Refused(refusal)) => assert!(refusal.at.is_some(), "{name}"),
+                other => panic!("{name}: {other:?}"),
+            }
+        }
+        assert!(ask(&[("from", "2026-11-20"), ("to", "2026-11-19")]).is_err());
+    }
+}

@@ -1,0 +1,74 @@
+//! Answers for people: who can be called by name, at a number or a SIP address.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use jackfield_domain::contact::Endpoint;
+use jackfield_domain::id::EntryName;
+use jackfield_domain::refusal::Code;
+use jackfield_domain::tenant::address::e164;
+use jackfield_domain::tenant::directory::Person;
+use serde::{Deserialize, Serialize};
+
+use super::Inside;
+use crate::admin::door::body::Body;
+use crate::admin::door::problem::Problem;
+use crate::admin::door::reply::Answer;
+use crate::admin::door::words;
+use crate::app::App;
+
+/// A person without their name, which stands in the path.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PersonBody {
+    label: String,
+    /// A number in E.164, or a SIP address.
+    address: String,
+}
+
+pub(crate) async fn list(inside: Inside) -> Answer {
+    super::list::<Person>(&inside).await
+}
+
+pub(crate) async fn show(inside: Inside) -> Answer {
+    super::show::<Person>(&inside, "person").await
+}
+
+pub(crate) async fn set(inside: Inside, Body(body): Body<PersonBody>) -> Answer {
+    let name: EntryName = inside.asked.part("name")?;
+    words::label("label", &body.label)?;
+    let address = endpoint(&body.address)?;
+    super::put(&inside, &Person { name, label: body.label, address }).await
+}
+
+fn endpoint(text: &str) -> Result<Endpoint, Problem> {
+    words::label("address", text)?;
+    let number = e164(text);
+    let is_sip = ["sip:", "sips:"].iter().any(|scheme| text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty() && !rest.contains(' ')));
+    if number.is_none() && !is_sip {
+        let detail = "a person is reached at a number in E.164, for example +18005551234, or at a SIP address, for example sip:ann@example.com";
+        return Err(Problem::at(Code::Invalid, "address", detail));
+    }
+    Ok(Endpoint { raw: text.to_owned(), e164: number })
+}
+
+pub(crate) async fn delete(State(app): State<Arc<App>>, inside: Inside) -> Answer {
+    super::drop_entry::<Person>(&app, &inside, "person", |directory, name| {
+        directory.people.remove(name);
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_is_reached_at_a_number_or_a_sip_address() {
+        assert_eq!(endpoint("tel:+18005551234").unwrap().e164.as_deref(), Some("+18005551234"));
+        assert_eq!(endpoint("sip:ann@example.com").unwrap().e164, None);
+        for text in ["", "ann", "555 1234", "sip:", "mailto:ann@example.com", "sip:a b"] {
+            assert!(endpoint(text).is_err(), "{text}");
+        }
+    }
+}

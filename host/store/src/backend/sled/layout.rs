@@ -1,0 +1,145 @@
+//! Lays a row into sled: its revision before its value, and a large value in pieces.
+//!
+//! Pieces, because sled writes whole leaves of up to twenty rows, and a leaf above 128 KiB goes into a file of its own that sled
+//! neither syncs nor removes in step with its log: such a row would not survive a power cut. With at most 4 KiB in one place no
+//! leaf comes near. A piece is named by the revision that wrote it and never changes, so a reader that finds one missing knows that
+//! the row was written anew, and reads again.
+//!
+//! It must not decide anything: what is written is what the guard made of a batch.
+
+use ::sled::{Batch, Db, IVec};
+use bytes::Bytes;
+use jackfield_domain::ports::rows::{Kept, Page, RowsFault};
+
+use crate::backend::guard::Changes;
+use crate::keys;
+
+/// Largest piece: twenty of them with their keys are below sled's 128 KiB.
+const PIECE_BYTES_MAX: usize = 4 * 1024;
+/// A row's first entry.
+const ROW: u8 = b'r';
+/// A piece of a row.
+const PIECE: u8 = b'p';
+/// The last revision that was given.
+const REVISION: &[u8] = b"m";
+/// A writer can overtake a reader of a large row this often before something else must be wrong.
+const OVERTAKEN_MAX: usize = 10_000;
+
+pub(super) fn fault(error: &::sled::Error) -> RowsFault {
+    RowsFault { why: format!("sled: {error}") }
+}
+
+fn damaged(key: &[u8], why: &str) -> RowsFault {
+    RowsFault { why: format!("{} is damaged: {why}", keys::in_words(key)) }
+}
+
+fn row_entry(key: &[u8]) -> Vec<u8> {
+    let mut entry = Vec::with_capacity(key.len() + 1);
+    entry.push(ROW);
+    entry.extend_from_slice(key);
+    entry
+}
+
+fn piece_entry(revision: u64, at: u16) -> Vec<u8> {
+    let mut entry = vec![PIECE];
+    entry.extend_from_slice(&revision.to_be_bytes());
+    entry.extend_from_slice(&at.to_be_bytes());
+    entry
+}
+
+/// Revision, number of pieces, and the value where it is whole.
+fn parse<'a>(key: &[u8], entry: &'a [u8]) -> Result<(u64, u16, &'a [u8]), RowsFault> {
+    let (revision, rest) = entry.split_first_chunk::<8>().ok_or_else(|| damaged(key, "it is cut short"))?;
+    let (pieces, value) = rest.split_first_chunk::<2>().ok_or_else(|| damaged(key, "it is cut short"))?;
+    Ok((u64::from_be_bytes(*revision), u16::from_be_bytes(*pieces), value))
+}
+
+/// One row.
+pub(super) fn get(db: &Db, key: &[u8]) -> Result<Option<Kept>, RowsFault> {
+    let entry = row_entry(key);
+    for _ in 0..OVERTAKEN_MAX {
+        let Some(found) = db.get(&entry).map_err(|e| fault(&e))? else { return Ok(None) };
+        if let Some(kept) = whole(db, key, &found)? {
+            return Ok(Some(kept));
+        }
+    }
+    Err(damaged(key, "pieces are missing"))
+}
+
+/// The row, or none where it was written anew between its first entry and its pieces.
+fn whole(db: &Db, key: &[u8], entry: &IVec) -> Result<Option<Kept>, RowsFault> {
+    let (revision, pieces, value) = parse(key, entry)?;
+    if pieces == 0 {
+        return Ok(Some(Kept { value: Bytes::copy_from_slice(value), revision }));
+    }
+    let mut value = Vec::with_capacity(usize::from(pieces) * PIECE_BYTES_MAX);
+    for at in 0..pieces {
+        match db.get(piece_entry(revision, at)).map_err(|e| fault(&e))? {
+            Some(piece) => value.extend_from_slice(&piece),
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(Kept { value: Bytes::from(value), revision }))
+}
+
+/// Rows of a range, in order.
+pub(super) fn scan(db: &Db, from: &[u8], to: &[u8], limit: usize, newest_first: bool) -> Result<Page, RowsFault> {
+    let mut entries = db.range(row_entry(from)..row_entry(to));
+    let mut page = Page::new();
+    while page.len() < limit {
+        let Some(next) = (if newest_first { entries.next_back() } else { entries.next() }) else { break };
+        let (entry, found) = next.map_err(|e| fault(&e))?;
+        let key = entry.strip_prefix(&[ROW]).unwrap_or_default().to_vec();
+        let kept = match whole(db, &key, &found)? {
+            Some(kept) => Some(kept),
+            None => get(db, &key)?,
+        };
+        page.extend(kept.map(|kept| (key, kept)));
+    }
+    Ok(page)
+}
+
+/// The last revision that was ever given.
+pub(super) fn last_revision(db: &Db) -> Result<u64, RowsFault> {
+    match db.get(REVISION).map_err(|e| fault(&e))? {
+        None => Ok(0),
+        Some(found) => {
+            let bytes: [u8; 8] = (&*found).try_into().map_err(|_| RowsFault { why: "the last revision is damaged".to_owned() })?;
+            Ok(u64::from_be_bytes(bytes))
+        }
+    }
+}
+
+/// What sled has to do for these changes.
+pub(super) fn batch(db: &Db, changes: &Changes, revision: u64) -> Result<Batch, RowsFault> {
+    let mut batch = Batch::default();
+    for (key, kept) in changes {
+        let entry = row_entry(key);
+        if let Some(old) = db.get(&entry).map_err(|e| fault(&e))? {
+            let (revision, pieces, _) = parse(key, &old)?;
+            (0..pieces).for_each(|at| batch.remove(piece_entry(revision, at)));
+        }
+        match kept {
+            Some(kept) => put(&mut batch, key, entry, kept)?,
+            None => batch.remove(entry),
+        }
+    }
+    batch.insert(REVISION, &revision.to_be_bytes());
+    Ok(batch)
+}
+
+fn put(batch: &mut Batch, key: &[u8], entry: Vec<u8>, kept: &Kept) -> Result<(), RowsFault> {
+    let mut first = kept.revision.to_be_bytes().to_vec();
+    let pieces = if kept.value.len() <= PIECE_BYTES_MAX { 0 } else { kept.value.len().div_ceil(PIECE_BYTES_MAX) };
+    let count = u16::try_from(pieces).map_err(|_| damaged(key, "it has too many pieces"))?;
+    first.extend_from_slice(&count.to_be_bytes());
+    if pieces == 0 {
+        first.extend_from_slice(&kept.value);
+    } else {
+        for (at, piece) in (0..count).zip(kept.value.chunks(PIECE_BYTES_MAX)) {
+            batch.insert(piece_entry(kept.revision, at), piece);
+        }
+    }
+    batch.insert(entry, first);
+    Ok(())
+}

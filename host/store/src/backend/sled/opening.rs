@@ -1,0 +1,167 @@
+//! Opens a data directory with care: on a disk that keeps its promises, alone, and with everything on it synced first.
+//!
+//! What sled finds on opening becomes the ground on which later writes stand, and it writes a snapshot of it. After a mere crash
+//! that ground may still be in the system's cache only; so it is synced before sled looks, and again after sled has written its own
+//! files, which it does not always sync. An unfinished snapshot is removed: sled would take it for the newest.
+//!
+//! sled may panic over a damaged file; that becomes a fault that says what to do. It must not repair anything.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use ::sled::{Config, Db};
+
+use crate::fault::StoreFault;
+
+/// Folder of the database within the data directory.
+const FOLDER: &str = "rows";
+/// Held by the process that has the directory open.
+const LOCK: &str = "lock";
+/// sled's cache of pages. Rows are small and the working set is the running contacts: what grows beyond is read again.
+const CACHE_BYTES: u64 = 64 * 1024 * 1024;
+/// Only the owner: keys and contacts are sealed, but names of tenants and numbers that were dialled are not.
+const FOLDER_MODE: u32 = 0o700;
+
+/// Filesystems whose sync does not mean what ours relies on, by the magic number that statfs(2) tells, and why.
+const REFUSED: [(u32, &str, &str); 9] = [
+    (0x6969, "NFS", NETWORK),
+    (0x517b, "SMB", NETWORK),
+    (0xff53_4d42, "CIFS", NETWORK),
+    (0xfe53_4d42, "SMB", NETWORK),
+    (0x00c3_6400, "Ceph", NETWORK),
+    (0x5346_414f, "AFS", NETWORK),
+    (0x0102_1997, "9p", NETWORK),
+    (0x0bd0_0bd0, "Lustre", NETWORK),
+    (0x9123_683e, "btrfs", "it copies on write, and sled's file of small writes in place degrades on it"),
+];
+const NETWORK: &str = "it is a network mount, whose locks and syncs are not dependable";
+
+/// What opening gives.
+pub(super) struct Parts {
+    pub db: Db,
+    pub lock: File,
+    /// Our own handle of sled's file, for syncing.
+    pub file: File,
+}
+
+/// Opens the directory, or makes it.
+pub(super) fn open(dir: &Path) -> Result<Parts, StoreFault> {
+    let unusable = |why: String| StoreFault::Open { dir: dir.to_owned(), why };
+    let io_failed = |what: &str, e: &io::Error| unusable(format!("{what}: {e}"));
+    let folder = dir.join(FOLDER);
+    DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(&folder).map_err(|e| io_failed("it cannot be made", &e))?;
+    if let Some(refused) = refused_filesystem(&folder).map_err(|e| io_failed("its filesystem cannot be asked", &e))? {
+        return Err(unusable(refused));
+    }
+    let lock = lock(dir).map_err(|why| {
+        unusable(why.unwrap_or_else(|| "another jackfield uses it; stop that one, or choose another directory".to_owned()))
+    })?;
+    prepare(&folder).map_err(|e| io_failed("its files cannot be synced before opening", &e))?;
+    let db = open_database(&folder).map_err(unusable)?;
+    sync_all(&folder).and_then(|()| sync_above(&folder)).map_err(|e| io_failed("its files cannot be synced", &e))?;
+    let file = OpenOptions::new().write(true).open(folder.join("db")).map_err(|e| io_failed("sled's file cannot be opened", &e))?;
+    Ok(Parts { db, lock, file })
+}
+
+fn open_database(folder: &Path) -> Result<Db, String> {
+    let config = Config::new().path(folder).cache_capacity(CACHE_BYTES).flush_every_ms(None);
+    let advice = "restore the directory from a backup, or import the last export into an empty one; keep this directory for inspection";
+    match catch_unwind(AssertUnwindSafe(|| config.open())) {
+        Ok(Ok(db)) => Ok(db),
+        Ok(Err(::sled::Error::Io(error))) if error.to_string().contains("could not acquire lock") => {
+            Err("another process holds sled's file; stop that one, or choose another directory".to_owned())
+        }
+        Ok(Err(::sled::Error::Io(error))) => Err(format!("sled: {error}; check the disk's space and permissions")),
+        Ok(Err(error)) => Err(format!("the database is damaged ({error}); {advice}")),
+        Err(_) => Err(format!("the database is damaged (sled panicked over it); {advice}")),
+    }
+}
+
+/// None: somebody else holds it.
+fn lock(dir: &Path) -> Result<File, Option<String>> {
+    let cannot = |e: io::Error| Some(format!("its lock file cannot be used: {e}"));
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(dir.join(LOCK)).map_err(cannot)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(None),
+        Err(fs::TryLockError::Error(error)) => Err(cannot(error)),
+    }
+}
+
+fn refused_filesystem(folder: &Path) -> io::Result<Option<String>> {
+    let magic = rustix::fs::statfs(folder)?.f_type;
+    // The number is signed or not, and wider or not, from one architecture to the next; its low half is what counts.
+    let magic = u32::try_from(i128::from(magic) & 0xffff_ffff).unwrap_or_default();
+    Ok(refused(magic))
+}
+
+fn refused(magic: u32) -> Option<String> {
+    let (_, name, why) = REFUSED.into_iter().find(|(number, ..)| *number == magic)?;
+    Some(format!("its filesystem is {name}: {why}. Use a local directory on ext4 or XFS"))
+}
+
+fn prepare(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().ends_with(".generating") {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    sync_all(folder)
+}
+
+/// Syncs every file of a folder and the folders in it, and then the folder itself.
+fn sync_all(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_all(&entry.path())?;
+        } else {
+            File::open(entry.path())?.sync_all()?;
+        }
+    }
+    File::open(folder)?.sync_all()
+}
+
+/// Syncs the folders in which the folder's own name stands.
+fn sync_above(folder: &Path) -> io::Result<()> {
+    for above in folder.ancestors().skip(1).take(2).filter(|above| !above.as_os_str().is_empty()) {
+        File::open(above)?.sync_all()?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_mount_and_btrfs_are_refused_by_name_and_ext4_is_not() {
+        assert!(refused(0x6969).unwrap().contains("NFS"));
+        assert!(refused(0xff53_4d42).unwrap().contains("network mount"));
+        assert!(refused(0x9123_683e).unwrap().contains("copies on write"));
+        assert_eq!(refused(0xef53), None);
+        assert_eq!(refused(0x5846_5342), None);
+    }
+
+    #[test]
+    fn a_damaged_database_is_a_fault_that_says_what_to_do() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(open(dir.path()).unwrap());
+        let file = dir.path().join(FOLDER).join("conf");
+        fs::write(&file, [0xff; 64]).unwrap();
+        let why = open(dir.path()).err().unwrap().to_string();
+        assert!(why.contains("backup"), "{why}");
+    }
+
+    #[test]
+    fn an_unfinished_snapshot_is_not_taken_for_the_newest() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(open(dir.path()).unwrap());
+        fs::write(dir.path().join(FOLDER).join("snap.FFFFFFFFFFFFFFFF.generating"), b"torn").unwrap();
+        assert!(open(dir.path()).is_ok());
+    }
+}
