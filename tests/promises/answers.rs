@@ -108,7 +108,8 @@ async fn a_persona_speaks_from_the_tenants_settings() {
     };
     platform.operator.onboard("twilio", tenancy).await.unwrap();
     let heard = line.call(CALLER, "+18578167225").arrive().await.unwrap();
-    let persona = heard.twiml.all("Parameter").find(|p| p.attribute("name") == Some("persona")).unwrap_or_else(|| panic!("{:?}", heard.twiml));
+    let persona =
+        heard.twiml.all("Parameter").find(|p| p.attribute("name") == Some("persona")).unwrap_or_else(|| panic!("{:?}", heard.twiml));
     let persona: Value = serde_json::from_str(persona.attribute("value").unwrap()).unwrap();
     assert_eq!(persona["instructions"], "You are a representative of Acme Corp. Mail goes to support@acme.example.");
     platform.stop().await;

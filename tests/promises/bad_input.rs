@@ -23,7 +23,10 @@ async fn a_webhook_that_cannot_be_read_is_a_bare_status() {
     };
     let large = Bytes::from(vec![b'a'; 100_000_000]);
     // The server may answer before it has read it all, and hang up: that is an end too.
-    assert!(send("voice", Method::POST, "form", large).await.is_ok_and(|status| status == 413) || send("voice", Method::POST, "form", Bytes::from_static(b"CallSid=CA1")).await.is_ok());
+    assert!(
+        send("voice", Method::POST, "form", large).await.is_ok_and(|status| status == 413)
+            || send("voice", Method::POST, "form", Bytes::from_static(b"CallSid=CA1")).await.is_ok()
+    );
     for (tail, method, content_type, body, statuses) in [
         ("voice", Method::POST, "text/plain", "To=%2B18005551234", [415, 415]),
         ("voice", Method::POST, "form", "To=%2B18005551234&CallSid=%FF%FE", [400, 403]),
@@ -47,7 +50,10 @@ async fn bad_json_is_refused_by_name_and_nothing_is_written() {
     let url = Url::parse(&format!("{}/v1/tenants", platform.operator.admin_url)).unwrap();
     let client = PlainClient::new().unwrap();
     let post = |content_type: &'static str, body: Vec<u8>| {
-        let headers = vec![("content-type".to_owned(), content_type.to_owned()), ("authorization".to_owned(), format!("Bearer {}", platform.operator.token))];
+        let headers = vec![
+            ("content-type".to_owned(), content_type.to_owned()),
+            ("authorization".to_owned(), format!("Bearer {}", platform.operator.token)),
+        ];
         let (client, url) = (&client, &url);
         async move {
             let reply = client.send(Method::POST, url, &headers, body.into()).await.unwrap();

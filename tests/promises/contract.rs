@@ -60,12 +60,36 @@ async fn added_functions_and_interfaces_are_compatible_and_added_cases_and_field
     }
     type Refused = (&'static str, &'static str, &'static str, &'static str, &'static str);
     let refused: [Refused; 6] = [
-        ("directory.wit", "get-closure: func()", "get-weather: func() -> bool;\n    get-closure: func()", "import-not-allowed", "get-weather"),
+        (
+            "directory.wit",
+            "get-closure: func()",
+            "get-weather: func() -> bool;\n    get-closure: func()",
+            "import-not-allowed",
+            "get-weather",
+        ),
         ("worlds.wit", "    import log;", "    import log;\n    import weather;", "import-not-allowed", "weather"),
         ("worlds.wit", "    export router;", "    export router;\n    export weather;", "bad-export", "weather"),
-        ("decisions.wit", "        /// Change nothing. It stands alone.", "        teleport,\n        /// Change nothing. It stands alone.", "bad-export", "router"),
-        ("contacts.wit", "        /// The tenant's name.", "        colour: string,\n        /// The tenant's name.", "bad-export", "router"),
-        ("state.wit", "        /// The release has no grant for `state`.", "        tired,\n        /// The release has no grant for `state`.", "import-not-allowed", "state"),
+        (
+            "decisions.wit",
+            "        /// Change nothing. It stands alone.",
+            "        teleport,\n        /// Change nothing. It stands alone.",
+            "bad-export",
+            "router",
+        ),
+        (
+            "contacts.wit",
+            "        /// The tenant's name.",
+            "        colour: string,\n        /// The tenant's name.",
+            "bad-export",
+            "router",
+        ),
+        (
+            "state.wit",
+            "        /// The release has no grant for `state`.",
+            "        tired,\n        /// The release has no grant for `state`.",
+            "import-not-allowed",
+            "state",
+        ),
     ];
     for (file, from, to, code, named) in refused {
         let mut changes = vec![(file, from, to)];
@@ -83,8 +107,14 @@ async fn added_functions_and_interfaces_are_compatible_and_added_cases_and_field
 async fn a_component_built_from_the_committed_snapshot_runs() {
     let platform = Platform::start().await.unwrap();
     let line = platform.operator.connect_twilio("twilio").await.unwrap();
-    let tenancy =
-        Tenancy { tenant: "acme", number: "+18005551234", component: guest("snapshot").unwrap(), settings: json!({}), queues: &["sales"], plan: "standard" };
+    let tenancy = Tenancy {
+        tenant: "acme",
+        number: "+18005551234",
+        component: guest("snapshot").unwrap(),
+        settings: json!({}),
+        queues: &["sales"],
+        plan: "standard",
+    };
     platform.operator.onboard("twilio", tenancy).await.unwrap();
     let heard = line.call(CALLER, "+18005551234").arrive().await.unwrap();
     assert!(heard.twiml.said().contains("built from the snapshot"), "{:?}", heard.twiml);

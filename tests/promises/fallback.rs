@@ -74,7 +74,14 @@ async fn a_suspended_tenant_a_closure_and_a_missing_release_go_to_the_default_ro
 async fn without_any_route_the_platform_still_says_something() {
     let platform = Platform::start().await.unwrap();
     let line = platform.operator.connect_twilio("twilio").await.unwrap();
-    let tenancy = Tenancy { tenant: "bare", number: ACME, component: artifacts::guest("traps").unwrap(), settings: json!({}), queues: &[], plan: "standard" };
+    let tenancy = Tenancy {
+        tenant: "bare",
+        number: ACME,
+        component: artifacts::guest("traps").unwrap(),
+        settings: json!({}),
+        queues: &[],
+        plan: "standard",
+    };
     platform.operator.onboard("twilio", tenancy).await.unwrap();
     let call = line.call(CALLER, ACME);
     let heard = call.arrive().await.unwrap();

@@ -32,7 +32,7 @@ fn sins() -> Vec<(&'static str, &'static str, Value)> {
 /// A tenant's default route into one of its queues.
 pub(super) async fn default_route(operator: &Operator, tenant: &str, queue: &str) {
     let open = json!({"actions": [{"do": "enqueue", "with": {"tag": "default", "queue": queue}}], "reason": "the tenant's default route"});
-    let routes = json!({"routes": [{"channel": "voice", "open": open}]});
+    let routes = json!([{"channel": "voice", "open": open}]);
     operator.ok(Method::PUT, &format!("/v1/tenants/{tenant}/routes"), routes).await.unwrap();
 }
 
@@ -42,7 +42,14 @@ async fn a_hostile_plugin_costs_its_caller_nothing_and_its_neighbour_nothing() {
     let line = acme(&platform).await;
     for (at, (guest, code, settings)) in sins().into_iter().enumerate() {
         let number = format!("+1800777{at:04}");
-        let tenancy = Tenancy { tenant: guest, number: &number, component: artifacts::guest(guest).unwrap(), settings, queues: &["front-desk"], plan: "standard" };
+        let tenancy = Tenancy {
+            tenant: guest,
+            number: &number,
+            component: artifacts::guest(guest).unwrap(),
+            settings,
+            queues: &["front-desk"],
+            plan: "standard",
+        };
         platform.operator.onboard("twilio", tenancy).await.unwrap();
         default_route(&platform.operator, guest, "front-desk").await;
         let call = line.call(CALLER, &number);
@@ -136,7 +143,11 @@ async fn an_event_larger_than_the_input_limit_reaches_no_plugin() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_may_not_run_is_refused_at_upload_by_name() {
     let platform = Platform::start().await.unwrap();
-    platform.operator.ok(Method::POST, "/v1/tenants", json!({"id": "acme", "label": "Acme", "zone": "UTC", "language": "en-US", "plan": "standard"})).await.unwrap();
+    platform
+        .operator
+        .ok(Method::POST, "/v1/tenants", json!({"id": "acme", "label": "Acme", "zone": "UTC", "language": "en-US", "plan": "standard"}))
+        .await
+        .unwrap();
     let import = r#"(component (import "wasi:http/outgoing-handler@0.2.0" (instance)))"#;
     let evil = r#"(component (import "evil:thing/door@1.0.0" (instance (export "open" (func)))))"#;
     let cases: Vec<(&str, Vec<u8>, &str, &str)> = vec![
@@ -170,14 +181,26 @@ async fn nothing_stands_behind_a_plugins_files_and_sockets() {
     let line = platform.operator.connect_twilio("twilio").await.unwrap();
     for (at, guest) in ["opens-a-file", "connects-a-socket"].into_iter().enumerate() {
         let number = format!("+1800666{at:04}");
-        let tenancy = Tenancy { tenant: guest, number: &number, component: artifacts::guest(guest).unwrap(), settings: json!({}), queues: &["sales"], plan: "standard" };
+        let tenancy = Tenancy {
+            tenant: guest,
+            number: &number,
+            component: artifacts::guest(guest).unwrap(),
+            settings: json!({}),
+            queues: &["sales"],
+            plan: "standard",
+        };
         platform.operator.onboard("twilio", tenancy).await.unwrap();
         let call = line.call(CALLER, &number);
         call.arrive().await.unwrap();
         let contact = platform.operator.contact_of(guest, &call.sid).await.unwrap();
         let turn = &contact["turns"][0];
         assert_eq!(turn["answered_by"], "plugin", "{guest}: {turn}");
-        assert!(turn["reason"].as_str().is_some_and(|reason| reason.contains("error") || reason.contains("denied") || reason.contains("refused")), "{guest}: {turn}");
+        assert!(
+            turn["reason"]
+                .as_str()
+                .is_some_and(|reason| reason.contains("error") || reason.contains("denied") || reason.contains("refused")),
+            "{guest}: {turn}"
+        );
     }
     platform.stop().await;
 }

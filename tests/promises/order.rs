@@ -1,13 +1,11 @@
 //! A provider that repeats itself runs nothing twice, and two events of one contact go one after the other.
 
 use jackfield_tests::platform::Platform;
-use serde_json::Value;
 
 use super::answers::{ACME, CALLER, acme};
 
 async fn invocations(platform: &Platform) -> u64 {
-    let usage = platform.operator.api.get("/v1/tenants/acme/usage", &[]).await.unwrap().body;
-    usage["items"].as_array().unwrap().iter().filter_map(|row| row.pointer("/counts/invocations").and_then(Value::as_u64)).sum()
+    platform.operator.counted("acme", "invocations").await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -28,7 +28,12 @@ async fn a_wrong_signature_is_refused_and_found_in_the_connections_list() {
     let list = platform.operator.api.get("/v1/tenants/platform/connections/twilio/refusals", &[]).await.unwrap().body;
     let items = list["items"].as_array().unwrap();
     assert_eq!(items.len(), 4);
-    assert!(items.iter().all(|item| item["code"] == "bad-signature" && item["url_seen"].as_str().is_some_and(|url| url.starts_with(PUBLIC_URL))), "{list}");
+    assert!(
+        items
+            .iter()
+            .all(|item| item["code"] == "bad-signature" && item["url_seen"].as_str().is_some_and(|url| url.starts_with(PUBLIC_URL))),
+        "{list}"
+    );
     assert!(!list.to_string().contains(AUTH_TOKEN));
     platform.stop().await;
 }
@@ -39,7 +44,7 @@ async fn a_secret_is_changed_without_a_gap() {
     let line = acme(&platform).await;
     let next = "fedcba9876543210fedcba9876543210";
     let at = "/v1/tenants/platform/connections/twilio";
-    let both = json!({"secrets": [{"name": "second", "value": next}, {"name": "first", "value": AUTH_TOKEN}]});
+    let both = json!({"add_secret": {"name": "second", "value": next}});
     platform.operator.ok(Method::PATCH, at, both).await.unwrap();
     let rotated = Line::new(&platform.operator.hooks_url, PUBLIC_URL, "twilio", ACCOUNT, next).unwrap();
     let (old, new) = (line.call(CALLER, ACME), rotated.call(CALLER, ACME));
@@ -48,7 +53,7 @@ async fn a_secret_is_changed_without_a_gap() {
         let contact = platform.operator.contact_of("acme", &call.sid).await.unwrap();
         assert_eq!(contact["turns"][0]["verified_with"], secret);
     }
-    platform.operator.ok(Method::PATCH, at, json!({"secrets": [{"name": "second", "value": next}]})).await.unwrap();
+    platform.operator.ok(Method::PATCH, at, json!({"remove_secret": "first"})).await.unwrap();
     assert_eq!(line.call(CALLER, ACME).arrive().await.unwrap().status, 403);
     let shown = platform.operator.ok(Method::GET, at, Value::Null).await.unwrap();
     assert!(!shown.to_string().contains(next), "a secret was shown");

@@ -80,7 +80,10 @@ fn no_name_says_nothing() {
     let endings = ["Handler", "Service", "Impl", "Manager"];
     for (path, text) in sources() {
         for line in text.lines().filter(|line| line.contains("struct ") || line.contains("trait ") || line.contains("enum ")) {
-            let name = line.split(["struct ", "trait ", "enum "].into_iter().find(|word| line.contains(*word)).unwrap()).nth(1).unwrap_or_default();
+            let name = line
+                .split(["struct ", "trait ", "enum "].into_iter().find(|word| line.contains(*word)).unwrap())
+                .nth(1)
+                .unwrap_or_default();
             let name: String = name.chars().take_while(|c| c.is_alphanumeric()).collect();
             assert!(!endings.iter().any(|ending| name.ends_with(ending)), "{path}: {name}");
         }
@@ -119,12 +122,28 @@ fn a_released_contract_is_what_its_lock_says() {
 
 #[test]
 fn the_top_level_is_what_the_readme_says() {
-    let mut names: Vec<String> = std::fs::read_dir(top()).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    let mut names: Vec<String> =
+        std::fs::read_dir(top()).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
     names.retain(|name| !matches!(name.as_str(), "target" | ".git"));
     names.sort();
     let expected = [
-        ".cargo", ".ci", ".editorconfig", ".gitignore", "CHANGELOG.md", "Cargo.lock", "Cargo.toml", "LICENSE", "README.md", "clippy.toml", "deny.toml",
-        "host", "plugins", "rust-toolchain.toml", "rustfmt.toml", "tests", "wit",
+        ".cargo",
+        ".ci",
+        ".editorconfig",
+        ".gitignore",
+        "CHANGELOG.md",
+        "Cargo.lock",
+        "Cargo.toml",
+        "LICENSE",
+        "README.md",
+        "clippy.toml",
+        "deny.toml",
+        "host",
+        "plugins",
+        "rust-toolchain.toml",
+        "rustfmt.toml",
+        "tests",
+        "wit",
     ];
     assert_eq!(names, expected);
 }

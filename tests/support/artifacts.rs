@@ -23,7 +23,8 @@ pub fn guest(name: &str) -> anyhow::Result<Bytes> {
 
 fn component(dir: &Path, name: &str) -> anyhow::Result<Bytes> {
     let file = dir.join(format!("{}.wasm", name.replace('-', "_")));
-    let bytes = std::fs::read(&file).map_err(|e| anyhow::anyhow!("{} is missing ({e}); build it with `cargo xtask guests`", file.display()))?;
+    let bytes =
+        std::fs::read(&file).map_err(|e| anyhow::anyhow!("{} is missing ({e}); build it with `cargo xtask guests`", file.display()))?;
     Ok(bytes.into())
 }
 

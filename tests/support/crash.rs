@@ -140,7 +140,10 @@ async fn check(operator: &Operator, told: &Arc<Mutex<Told>>) -> anyhow::Result<(
     let active = flow.pointer("/aliases/live").and_then(Value::as_u64).context("the flow has a live release")?;
     // An activation whose answer the kill took may be there too: it is newer.
     ensure!(live.is_none_or(|live| active >= live), "live is {active}, and {live:?} was acknowledged");
-    operator.ok(Method::GET, &format!("/v1/tenants/acme/flows/main/releases/{active}"), Value::Null).await.context("the active release is whole")?;
+    operator
+        .ok(Method::GET, &format!("/v1/tenants/acme/flows/main/releases/{active}"), Value::Null)
+        .await
+        .context("the active release is whole")?;
     for number in releases {
         operator.ok(Method::GET, &format!("/v1/tenants/acme/flows/main/releases/{number}"), Value::Null).await?;
     }
@@ -170,9 +173,7 @@ async fn counted_once(operator: &Operator, replies: &BTreeMap<String, Bytes>) ->
             None => break,
         }
     }
-    let usage = operator.api.get("/v1/tenants/acme/usage", &[]).await?.body;
-    let items = usage.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
-    let events: u64 = items.iter().filter_map(|row| row.pointer("/counts/events").and_then(Value::as_u64)).sum();
+    let events = operator.counted("acme", "events").await?;
     ensure!(contacts >= replies.len() as u64, "{contacts} contacts, and {} were acknowledged", replies.len());
     ensure!(events == contacts, "usage counts {events} events of {contacts} contacts");
     Ok(())

@@ -141,7 +141,12 @@ impl Operator {
     pub async fn onboard(&self, connection: &str, tenancy: Tenancy<'_>) -> anyhow::Result<()> {
         let Tenancy { tenant, number, component, settings, queues, plan } = tenancy;
         let at = format!("/v1/tenants/{tenant}");
-        self.ok(Method::POST, "/v1/tenants", json!({"id": tenant, "label": tenant, "zone": "America/New_York", "language": "en-US", "plan": plan})).await?;
+        self.ok(
+            Method::POST,
+            "/v1/tenants",
+            json!({"id": tenant, "label": tenant, "zone": "America/New_York", "language": "en-US", "plan": plan}),
+        )
+        .await?;
         for queue in queues {
             self.ok(Method::PUT, &format!("{at}/queues/{queue}"), json!({"label": queue})).await?;
         }
@@ -155,18 +160,37 @@ impl Operator {
     /// Uploads a component, releases it and makes it live; the release's number.
     pub async fn release(&self, tenant: &str, flow: &str, plugin: &str, component: Bytes) -> anyhow::Result<u64> {
         let at = format!("/v1/tenants/{tenant}");
-        let version = self.api.upload(&format!("{at}/plugins/{plugin}/versions"), component).await.with_context(|| format!("upload to {tenant}"))?.body;
+        let version = self
+            .api
+            .upload(&format!("{at}/plugins/{plugin}/versions"), component)
+            .await
+            .with_context(|| format!("upload to {tenant}"))?
+            .body;
         let number = version.get("number").and_then(Value::as_u64).context("the version has a number")?;
-        let release = self.ok(Method::POST, &format!("{at}/flows/{flow}/releases"), json!({"plugin": plugin, "version": number, "note": "onboarding"})).await?;
+        let release = self
+            .ok(Method::POST, &format!("{at}/flows/{flow}/releases"), json!({"plugin": plugin, "version": number, "note": "onboarding"}))
+            .await?;
         let number = release.get("number").and_then(Value::as_u64).context("the release has a number")?;
         self.ok(Method::PUT, &format!("{at}/flows/{flow}/aliases/live"), json!({"release": number})).await?;
         Ok(number)
     }
 
+    /// What usage counts under a name, since yesterday: a test may run across midnight.
+    pub async fn counted(&self, tenant: &str, name: &str) -> anyhow::Result<u64> {
+        const DAY_MS: u64 = 86_400_000;
+        let now = SystemClock.now();
+        let day = |moment| jackfield_domain::tenant::hours::local_date("America/New_York", moment);
+        let (from, to) = (day(now - DAY_MS), day(now + DAY_MS));
+        let usage = self.api.get(&format!("/v1/tenants/{tenant}/usage"), &[("from", &from), ("to", &to)]).await?.body;
+        let rows = usage.get("items").and_then(Value::as_array).context("usage has items")?;
+        Ok(rows.iter().filter_map(|row| row.pointer(&format!("/counts/{name}")).and_then(Value::as_u64)).sum())
+    }
+
     /// The contact of a provider's call, with its turns.
     pub async fn contact_of(&self, tenant: &str, call_id: &str) -> anyhow::Result<Value> {
         let found = self.api.get(&format!("/v1/tenants/{tenant}/contacts"), &[("call_id", call_id)]).await?.body;
-        let id = found.pointer("/items/0/id").and_then(Value::as_str).with_context(|| format!("no contact for {call_id}: {found}"))?.to_owned();
+        let id =
+            found.pointer("/items/0/id").and_then(Value::as_str).with_context(|| format!("no contact for {call_id}: {found}"))?.to_owned();
         Ok(self.api.get(&format!("/v1/tenants/{tenant}/contacts/{id}"), &[]).await?.body)
     }
 }

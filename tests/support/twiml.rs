@@ -49,24 +49,24 @@ impl Twiml {
             match event {
                 Event::Start(ref start) | Event::Empty(ref start) => {
                     let above = open.last().and_then(|at| elements.get(*at)).map(|e| format!("{}/", e.path)).unwrap_or_default();
-                    let mut element = Element { path: format!("{above}{}", String::from_utf8_lossy(start.name().as_ref())), ..Element::default() };
+                    let mut element = Element { path: format!("{above}{}", start.name().as_ref()), ..Element::default() };
                     for attribute in start.attributes() {
                         let attribute = attribute?;
                         let value = attribute.normalized_value(quick_xml::XmlVersion::Implicit1_0)?.into_owned();
-                        element.attributes.push((String::from_utf8_lossy(attribute.key.as_ref()).into_owned(), value));
+                        element.attributes.push((attribute.key.as_ref().to_owned(), value));
                     }
                     elements.push(element);
                     if matches!(event, Event::Start(_)) {
                         open.push(elements.len() - 1);
                     }
                 }
-                Event::Text(text) => append(&mut elements, &open, &text.xml_content(quick_xml::XmlVersion::Implicit1_0)?),
+                Event::Text(text) => append(&mut elements, &open, &text.xml_content(quick_xml::XmlVersion::Implicit1_0)),
                 Event::GeneralRef(reference) => {
                     let resolved = match reference.resolve_char_ref()? {
                         Some(character) => character.to_string(),
                         None => {
-                            let name = reference.decode()?.into_owned();
-                            quick_xml::escape::resolve_predefined_entity(&name).ok_or_else(|| anyhow!("unknown entity {name}"))?.to_owned()
+                            let name: &str = &reference;
+                            quick_xml::escape::resolve_predefined_entity(name).ok_or_else(|| anyhow!("unknown entity {name}"))?.to_owned()
                         }
                     };
                     append(&mut elements, &open, &resolved);

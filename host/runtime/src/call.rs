@@ -1,4 +1,7 @@
-//! Runs one invocation.
+//! Says what a call of a plugin takes and gives.
+//!
+//! The server's invoke step fills in a [`Call`] and reads a [`Ran`]; [`crate::invocation`] does what lies between. Plain values
+//! alone stand here, so that the step can be read, tested and recorded without an engine.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -105,6 +108,13 @@ pub struct Ran {
     pub tape: Vec<TapeEntry>,
     /// What it logged.
     pub log: Vec<LogLine>,
-    /// What it would leave behind; to be dropped unless it answers.
+    /// What it would leave behind; nothing where it failed.
     pub effects: Effects,
+}
+
+impl Ran {
+    /// An invocation that did not begin.
+    pub(crate) fn not_begun(failure: Failure, used: Used) -> Self {
+        Self { result: Err(failure), used, tape: Vec::new(), log: Vec::new(), effects: Effects::default() }
+    }
 }

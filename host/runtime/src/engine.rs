@@ -63,6 +63,9 @@ pub(crate) fn config(class: SlotClass, pool: Option<Pool>) -> Config {
     let mut config = Config::new();
     config.wasm_features(WasmFeatures::all(), false);
     config.wasm_features(features(), true);
+    // Components inside a component have a memory each, and the engine's own code that passes values between them sees both.
+    // A guest's module may not: the pre-check validates without it.
+    config.wasm_features(WasmFeatures::MULTI_MEMORY, true);
     config.consume_fuel(true);
     config.operator_cost(costs());
     config.epoch_interruption(false);

@@ -1,12 +1,27 @@
-//! Takes an upload in.
+//! Takes an upload in: checks it, compiles it in the child, links it, asks it once what it is.
+//!
+//! The admin API's upload route calls it through [`crate::Runtime::install`] and keeps what comes back as a version. The order
+//! is from cheap to dear and from harmless to less so: nothing is compiled before it is checked, nothing runs before it is
+//! linked, and `describe` runs without any capability in a small budget. The same bytes again find their artifact.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
 
+use bytes::Bytes;
+use jackfield_domain::capability::{Answer, Ask, Capabilities, Denial, Effects};
 use jackfield_domain::flow::plugin::{Grant, Metadata, SlotClass};
-use jackfield_domain::id::Digest;
-use jackfield_domain::refusal::Refusal;
+use jackfield_domain::id::{Digest, TenantId};
+use jackfield_domain::ports::BoxFuture;
+use jackfield_domain::quota::describe_pass;
+use jackfield_domain::refusal::{Code, Refusal};
 
-use crate::runtime::RuntimeFault;
+use crate::check::{Checked, check, check_metadata};
+use crate::guest::GuestParts;
+use crate::invocation::{Described, Frame, describe};
+use crate::load::{LoadError, bad_describe};
+use crate::prepared::Prepared;
+use crate::runtime::{Inner, NotRun, RuntimeFault};
 
 /// Why an upload is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +32,15 @@ pub enum InstallError {
     /// Ours.
     #[error(transparent)]
     Fault(#[from] RuntimeFault),
+}
+
+impl From<LoadError> for InstallError {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Refused(refusal) => Self::Refused(refusal),
+            LoadError::Fault(fault) => Self::Fault(fault),
+        }
+    }
 }
 
 /// What an upload turned out to be.
@@ -38,6 +62,70 @@ pub struct Installed {
     pub metadata: Metadata,
     /// Fuel that `describe` used.
     pub describe_fuel: u64,
-    /// How long compiling took.
+    /// How long compiling took; 0 where the artifact was there.
     pub compile_ms: u64,
+}
+
+/// Answers nothing: `describe` is asked what a plugin is, not what a tenant has.
+struct Nothing;
+
+impl Capabilities for Nothing {
+    fn ask<'a>(&'a mut self, _ask: &'a Ask) -> BoxFuture<'a, Answer> {
+        Box::pin(std::future::ready(Answer::Denied(Denial::Denied)))
+    }
+
+    fn finish(self: Box<Self>) -> Effects {
+        Effects::default()
+    }
+}
+
+pub(crate) async fn install(inner: &Inner, component: Bytes) -> Result<Installed, InstallError> {
+    let bytes = component.len() as u64;
+    let (digest, checked) = checked(component.clone()).await?;
+    let loader = &inner.loader;
+    let (artifact, took) = match loader.authentic(digest).await? {
+        Some(artifact) => (artifact, Duration::ZERO),
+        None => loader.compile(digest, checked.class, component.clone()).await?,
+    };
+    let prepared = loader.link(checked.class, digest, artifact).await?;
+    let (metadata, describe_fuel) = described(inner, digest, Arc::clone(&prepared)).await?;
+    inner.blobs.put(component).await.map_err(RuntimeFault::from)?;
+    loader.shelf.put((digest, checked.class), prepared);
+    let Checked { class, contract, exports, imports, .. } = checked;
+    let compile_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    Ok(Installed { digest, bytes, class, contract, exports, imports, metadata, describe_fuel, compile_ms })
+}
+
+/// Reading tens of megabytes twice takes a tenth of a second: not on a thread that serves others.
+async fn checked(component: Bytes) -> Result<(Digest, Checked), InstallError> {
+    let work = move || check(&component).map(|checked| (Digest::of(&component), checked));
+    let checked = tokio::task::spawn_blocking(work).await.map_err(|error| RuntimeFault::Panicked(error.to_string()))?;
+    Ok(checked?)
+}
+
+async fn described(inner: &Inner, digest: Digest, prepared: Arc<Prepared>) -> Result<(Metadata, u64), InstallError> {
+    let pass = describe_pass();
+    let limits = *pass.limits();
+    let parts = GuestParts {
+        limits,
+        capabilities: Box::new(Nothing),
+        grants: BTreeSet::new(),
+        // The same component says the same of itself, whenever and wherever it is asked.
+        seed: *digest.as_bytes(),
+        now: 0,
+        deadline: limits.wall_ms_max,
+        yield_fuel: inner.settings.yield_fuel,
+    };
+    let yield_fuel = inner.settings.yield_fuel;
+    let work = move |wall| describe(prepared, parts, Frame { limits, wall, yield_fuel, input_bytes: 0 });
+    let ran = inner.on_guest_threads(&TenantId::platform(), Duration::from_millis(limits.wall_ms_max), work).await;
+    let Described { result, fuel } = match ran {
+        Ok(described) => described?,
+        Err(NotRun::NoPlace) => {
+            return Err(Refusal::new(Code::Busy, "no guest thread was free; try again").into());
+        }
+        Err(NotRun::Ended(why)) => return Err(RuntimeFault::Panicked(why).into()),
+    };
+    let metadata = result.map_err(|failure| bad_describe(&format!("{} ({})", failure.detail, failure.code())))?;
+    Ok((check_metadata(metadata)?, fuel))
 }

@@ -6,14 +6,28 @@
 //!
 //! It must not decide what an answer is worth: a draft leaves here unchecked, and the domain vets it.
 
-pub mod call;
+mod abi;
+mod artifact;
+mod call;
 pub mod capability;
-pub mod install;
-pub mod runtime;
+mod check;
+mod compile;
+mod engine;
+mod failure;
+mod guest;
+mod install;
+mod invocation;
+mod limits;
+mod load;
+mod machine;
+mod prepared;
+mod runtime;
+mod shelf;
+mod tape;
+mod turnstile;
+mod wasi;
 
 pub use call::{Call, Function, Outcome, Ran};
 pub use compile::{CompileFault, run_compiler};
 pub use install::{InstallError, Installed};
 pub use runtime::{Resident, Runtime, RuntimeFault, RuntimeSettings};
-
-mod compile;

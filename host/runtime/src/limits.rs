@@ -93,8 +93,10 @@ impl Meter {
         self.answer_bytes = self.answer_bytes.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
     }
 
-    /// Counts a write that found no room.
-    pub(crate) fn count_full(&mut self) -> Result<(), Ended> {
+    /// Counts a write that found no room. Its bytes are not counted as given, or a flood of state would look like a flood of
+    /// output.
+    pub(crate) fn count_full(&mut self, argument_bytes: usize) -> Result<(), Ended> {
+        self.argument_bytes = self.argument_bytes.saturating_sub(bytes(argument_bytes, 1));
         self.refused_writes += 1;
         if self.refused_writes > GRACE { Err(Ended(Limit::Stored)) } else { Ok(()) }
     }
@@ -219,9 +221,10 @@ mod tests {
     fn a_guest_that_goes_on_after_full_is_ended() {
         let mut meter = meter();
         for _ in 0..GRACE {
-            meter.count_full().unwrap();
+            meter.count_call(8 << 10).unwrap();
+            meter.count_full(8 << 10).unwrap();
         }
-        assert_eq!(meter.count_full().unwrap_err().0, Limit::Stored);
+        assert_eq!(meter.count_full(0).unwrap_err().0, Limit::Stored);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jackfield_domain::flow::plugin::SlotClass;
+use jackfield_runtime::Resident;
 
 use crate::cli::{AdminCommand, Globals};
 use crate::clock::SystemClock;
@@ -158,7 +159,7 @@ fn greeting(config: &Config, server: &serve::Server) -> String {
         format!("jackfield {} keeps everything in {}", env!("CARGO_PKG_VERSION"), config.data.display()),
         format!("  providers  http://{}/hooks/<connection>/...", server.hooks),
         format!("  admin API  http://{}/v1", server.admin),
-        format!("  {}", server.app.runtime.resident()),
+        room(&server.app.runtime.resident()),
     ];
     if server.new_master_key {
         lines.push(format!("  a new master key is in {}: keep a copy apart from backups of the data", config.master_key_file.display()));
@@ -168,6 +169,15 @@ fn greeting(config: &Config, server: &serve::Server) -> String {
     }
     lines.push("ready".to_owned());
     lines.join("\n")
+}
+
+/// How the memory for plugins is split, so that an operator sees it before a customer does.
+fn room(resident: &Resident) -> String {
+    let Resident { bytes_max, artifacts_max, small_slots, large_slots, maps_max, .. } = resident;
+    let mib = bytes_max >> 20;
+    format!(
+        "  plugins    {small_slots} small and {large_slots} large slots; up to {artifacts_max} loaded at once in {mib} MiB; {maps_max} memory maps"
+    )
 }
 
 /// Ctrl-C and SIGTERM.

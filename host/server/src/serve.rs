@@ -62,7 +62,8 @@ pub async fn start(config: &Config, environment: &Environment, clock: Arc<dyn Cl
 }
 
 async fn listen(app: Arc<App>, config: &Config, operator_token: Option<String>, new_master_key: bool) -> anyhow::Result<Server> {
-    let in_words = |what: &str, at: SocketAddr, e: std::io::Error| anyhow::anyhow!("cannot listen for {what} on {at}: {e}; choose another address");
+    let in_words =
+        |what: &str, at: SocketAddr, e: std::io::Error| anyhow::anyhow!("cannot listen for {what} on {at}: {e}; choose another address");
     let hooks = TcpListener::bind(config.hooks_listen).await.map_err(|e| in_words("providers", config.hooks_listen, e))?;
     let admin_listener = TcpListener::bind(config.admin_listen).await.map_err(|e| in_words("the admin API", config.admin_listen, e))?;
     let (hooks_at, admin_at) = (hooks.local_addr()?, admin_listener.local_addr()?);
@@ -111,7 +112,11 @@ pub async fn open_store(config: &Config, environment: &Environment) -> anyhow::R
 
 fn make_private_dir(dir: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|e| anyhow::anyhow!("cannot make the data folder {}: {e}", dir.display()))?;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(|e| anyhow::anyhow!("cannot make the data folder {}: {e}", dir.display()))?;
     if std::fs::metadata(dir)?.permissions().mode() & 0o077 != 0 {
         tracing::warn!(dir = %dir.display(), "the data folder is open to other users; chmod 700 it");
     }

@@ -45,7 +45,12 @@ async fn receive(State(app): State<Arc<App>>, Path((connection, tail)): Path<(St
     let body = match read {
         Ok(Ok(body)) => body,
         Ok(Err(_)) => {
-            remember(&app, &connection, turned_away("too-large", format!("the body is larger than {HOOK_BODY_BYTES_MAX} bytes, or broke off"))).await;
+            remember(
+                &app,
+                &connection,
+                turned_away("too-large", format!("the body is larger than {HOOK_BODY_BYTES_MAX} bytes, or broke off")),
+            )
+            .await;
             return StatusCode::PAYLOAD_TOO_LARGE.into_response();
         }
         Err(_) => {

@@ -88,7 +88,7 @@ async fn read_or_make(shared: &Shared) -> Result<Instance, StoreFault> {
     }
 }
 
-fn read(shared: &Shared, key: &[u8], value: &[u8]) -> Result<Instance, StoreFault> {
+pub(crate) fn read(shared: &Shared, key: &[u8], value: &[u8]) -> Result<Instance, StoreFault> {
     let row: InstanceRow = serde_json::from_slice(value).map_err(|e| unreadable(key, &misfit(&e)))?;
     if row.layout != LAYOUT {
         let why = format!(

@@ -219,19 +219,26 @@ pub(crate) fn texts<'a>(parts: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
     part
 }
 
+/// Whether a key is of that table.
+pub(crate) fn is_in(key: &[u8], table: Table) -> bool {
+    parts(key).is_some_and(|(tag, _)| tag == table.tag())
+}
+
+/// A key's table letter, and what follows it.
+fn parts(key: &[u8]) -> Option<(u8, &[u8])> {
+    match key {
+        [FORMAT_VERSION, PLATFORM, tag, part @ ..] => Some((*tag, part)),
+        [FORMAT_VERSION, TENANT, rest @ ..] => {
+            let end = rest.iter().position(|byte| *byte == END)?;
+            rest.get(end + 1..)?.split_first().map(|(tag, part)| (*tag, part))
+        }
+        _ => None,
+    }
+}
+
 /// Says which row a key means, for messages: the table and the printable part.
 pub fn in_words(key: &[u8]) -> String {
-    let (tag, part) = match key {
-        [FORMAT_VERSION, PLATFORM, tag, part @ ..] => (*tag, part),
-        [FORMAT_VERSION, TENANT, rest @ ..] => {
-            let mut halves = rest.splitn(2, |byte| *byte == END);
-            match (halves.next(), halves.next()) {
-                (Some(_), Some([tag, part @ ..])) => (*tag, part),
-                _ => return "a key of unknown shape".to_owned(),
-            }
-        }
-        _ => return "a key of unknown format".to_owned(),
-    };
+    let Some((tag, part)) = parts(key) else { return "a key of unknown format".to_owned() };
     let table = Table::ALL.into_iter().find(|table| table.tag() == tag).map_or("row of an unknown table", Table::as_str);
     let printable: String = part
         .iter()

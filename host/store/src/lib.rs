@@ -10,29 +10,31 @@
 mod backend;
 mod blobs;
 mod change;
-mod contact;
 mod erase;
 mod fault;
 mod instance;
 mod keys;
-mod platform;
 mod rows;
+mod scope;
 mod seal;
-mod state;
-mod tenant;
-mod usage;
+#[cfg(test)]
+mod tests;
+mod transfer;
 
 pub use backend::conformance;
+#[cfg(any(test, feature = "power-cut"))]
+pub use backend::power_cut;
 pub use change::{Change, Counter};
-pub use contact::{ContactPage, ContactQuery, PAGE_MAX, SCAN_ROWS_MAX};
 pub use fault::StoreFault;
 pub use jackfield_domain::ports::rows::{CommitError, Expect};
 pub use keys::{Table, in_words};
-pub use platform::{PlatformChange, PlatformStore};
 pub use rows::{Found, Level, QueueStatusRow, Retry, RetryId, RoutesRow, Row, SettingsRow};
+pub use scope::contact::{ContactPage, ContactQuery, PAGE_MAX, SCAN_ROWS_MAX};
+pub use scope::platform::{PlatformChange, PlatformStore};
+pub use scope::tenant::TenantStore;
+pub use scope::usage::UsageRow;
 pub use seal::{BadMasterKey, MasterKey};
-pub use tenant::TenantStore;
-pub use usage::UsageRow;
+pub use transfer::Transferred;
 
 use std::fmt;
 use std::path::Path;
@@ -43,6 +45,8 @@ use jackfield_domain::ports::blobs::Blobs;
 use jackfield_domain::ports::rows::Rows;
 use jackfield_domain::ports::state::State;
 use tokio::sync::OnceCell;
+
+use scope::{contact, platform, state, tenant, usage};
 
 /// The store. A copy of it is the same store.
 #[derive(Clone)]
@@ -77,6 +81,7 @@ impl Store {
         let opened = opening.await.map_err(|e| StoreFault::Open { dir: dir.to_owned(), why: format!("opening was interrupted: {e}") })?;
         let (rows, blobs) = opened?;
         let store = Self::over(Arc::new(rows), Arc::new(blobs), master);
+        transfer::check_whole(&store.shared).await?;
         // Another master key, or another layout, is told before anything is written.
         instance::of(&store.shared).await?;
         erase::resume(&store.shared).await?;

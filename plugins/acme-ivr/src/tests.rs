@@ -19,9 +19,12 @@ fn a_caller_hears_the_greeting_and_the_menu() {
 #[test]
 fn each_choice_leads_to_its_queue_and_settings_rename_it() {
     let host = TestHost::new().settings(json!({"queues": {"sales": "acme-sales"}}));
-    for (department, queue) in
-        [("sales", "acme-sales"), ("technical-support", "technical-support"), ("billing", "billing"), ("general-support", "general-support")]
-    {
+    for (department, queue) in [
+        ("sales", "acme-sales"),
+        ("technical-support", "technical-support"),
+        ("billing", "billing"),
+        ("general-support", "general-support"),
+    ] {
         let decision = answer(&testing::digits(MENU, department), &host);
         assert_eq!(decision.queue(), Some(queue));
         assert_eq!(decision.actions[0], Action::SetAttributes(vec![(MENU.to_owned(), department.to_owned())]));

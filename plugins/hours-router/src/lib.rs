@@ -113,10 +113,9 @@ fn afterwards(settings: &Settings, language: &Language, event: &Event) -> Decisi
             _ => Decision::from(voicemail(settings, language)).because(format!("nobody on call could be reached: {}", ended.outcome)),
         },
         Event::VoicemailEnded(ended) => match ended.outcome {
-            VoicemailOutcome::Recorded => Decision::new()
-                .say(language.prompt(&language.goodbye))
-                .hang_up("message taken")
-                .because("the customer left a message"),
+            VoicemailOutcome::Recorded => {
+                Decision::new().say(language.prompt(&language.goodbye)).hang_up("message taken").because("the customer left a message")
+            }
             _ => Decision::new().hang_up("no message").because("the customer left no message"),
         },
         _ => Decision::keep(),

@@ -73,11 +73,7 @@ fn escalate(settings: &Settings) -> Decision {
         return goodbye(settings, "nobody to hand over to");
     };
     let told = Decision::new().and_maybe(rule.say.as_deref().map(|text| Action::Say(settings.prompt(text))));
-    if rule.target.starts_with('+') {
-        told.transfer(ESCALATION, Target::number(&rule.target))
-    } else {
-        told.enqueue(&rule.target)
-    }
+    if rule.target.starts_with('+') { told.transfer(ESCALATION, Target::number(&rule.target)) } else { told.enqueue(&rule.target) }
 }
 
 /// What the settings say for a persona that cannot go on; the tenant's own fallback where they say nothing.

@@ -91,14 +91,14 @@ macro_rules! export {
     ($plugin:ident) => {
         const _: () = {
             type Exported = $crate::wasm::Adapter<$plugin>;
-            $crate::wasm::routing::export_routing!(Exported with_types_in $crate::wasm::routing);
+    $crate::wasm::routing::export_routing!(Exported with_types_in $crate::wasm::routing);
         };
     };
     ($plugin:ident as Assistant) => {
         const _: () = {
             type Exported = $crate::wasm::Adapter<$plugin>;
-            $crate::wasm::routing::export_routing!(Exported with_types_in $crate::wasm::routing);
-            $crate::wasm::speaking::export_speaking!(Exported with_types_in $crate::wasm::speaking);
+    $crate::wasm::routing::export_routing!(Exported with_types_in $crate::wasm::routing);
+    $crate::wasm::speaking::export_speaking!(Exported with_types_in $crate::wasm::speaking);
         };
     };
 }

@@ -9,9 +9,11 @@ struct Template;
 
 impl Router for Template {
     fn describe() -> Describe {
-        Describe::new("template", env!("CARGO_PKG_VERSION"))
-            .events([EventKind::Arrived, EventKind::Input])
-            .actions([ActionKind::Say, ActionKind::Menu, ActionKind::Enqueue])
+        Describe::new("template", env!("CARGO_PKG_VERSION")).events([EventKind::Arrived, EventKind::Input]).actions([
+            ActionKind::Say,
+            ActionKind::Menu,
+            ActionKind::Enqueue,
+        ])
     }
 
     fn handle(_contact: &Contact, event: &Event, _host: &Host) -> Answer {

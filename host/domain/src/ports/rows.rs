@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::BoxFuture;
 
 /// Largest value: what the widest decision of the largest plan takes, with room. A backend may keep it in pieces.
-pub const VALUE_BYTES_MAX: usize = 96 * 1024;
+pub const VALUE_BYTES_MAX: usize = 512 * 1024;
 /// Longest key. sled keeps a tree page above 128 KiB in a file of its own, which it never syncs; a page names up to 320 keys.
 pub const KEY_BYTES_MAX: usize = 384;
 /// Most writes of one batch.

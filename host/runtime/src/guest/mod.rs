@@ -102,7 +102,7 @@ impl Guest {
         self.meter.count_answer(answer_bytes(&answer));
         self.tape.record(&ask, &answer);
         if answer == Answer::Denied(Denial::Full) {
-            self.meter.count_full()?;
+            self.meter.count_full(argument_bytes)?;
         }
         Ok(answer)
     }

@@ -144,7 +144,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
                 (Some(method), Some(resource)) => format!("[method]{resource}.{method}"),
                 _ => (*function).to_owned(),
             };
-            instance.func_new_async(&name, |store, ty, _params, results| Box::new(refuse(store, ty, results)))?;
+            instance.func_new_async(&name, |store, ty, params, results| Box::new(refuse(store, ty, params, results)))?;
         }
     }
     interface(linker, "wasi:sockets/network")?.resource("network", ResourceType::host::<Network>(), |_, _| Ok(()))?;
@@ -152,8 +152,14 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
     function(&mut instance_network, "instance-network", |_, (): ()| Ok((Resource::<Network>::new_own(0),)))
 }
 
-async fn refuse(mut store: StoreContextMut<'_, Guest>, ty: ComponentFunc, results: &mut [Val]) -> Result<()> {
+async fn refuse(mut store: StoreContextMut<'_, Guest>, ty: ComponentFunc, params: &[Val], results: &mut [Val]) -> Result<()> {
     toll(&mut store, CALL_FUEL).await?;
+    // What was lent for the call is given back, as every function of the component model must.
+    for param in params {
+        if let Val::Resource(lent) = param {
+            lent.resource_drop_async(&mut store).await?;
+        }
+    }
     for (slot, ty) in results.iter_mut().zip(ty.results()) {
         *slot = denied(&ty)?;
     }

@@ -17,6 +17,7 @@ mod random;
 use wasmtime::Result;
 use wasmtime::component::{ComponentNamedList, Lift, Linker, LinkerInstance, Lower};
 
+pub(crate) use self::cli::Exited;
 use crate::guest::{Guest, toll};
 
 /// The version that is offered; a component of any 0.2 finds it.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use http::StatusCode;
 use jackfield_domain::flow::Flow;
-use jackfield_domain::id::{ConnectionId, FlowName};
+use jackfield_domain::id::{ConnectionId, FlowName, TenantId};
 use jackfield_domain::ports::rows::{CommitError, Expect};
 use jackfield_domain::refusal::Code;
 use jackfield_domain::tenant::address::{Address, Binding};
@@ -113,9 +113,11 @@ async fn write(app: &App, inside: &Inside, new: NewBinding, status: StatusCode) 
             flow: new.flow.clone(),
             bound: app.clock.now(),
         };
-        let change = inside.store.change().put(&flow.row, Expect::Revision(flow.revision)).platform(|platform| {
-            platform.connect(&connection.row, Expect::Revision(connection.revision)).bind(&binding, expect)
-        });
+        let change = inside
+            .store
+            .change()
+            .put(&flow.row, Expect::Revision(flow.revision))
+            .platform(|platform| platform.connect(&connection.row, Expect::Revision(connection.revision)).bind(&binding, expect));
         match change.commit().await {
             Ok(()) => {
                 let found = app.store.platform().binding(&new.address).await.map_err(unread)?.ok_or_else(Problem::stale)?;
@@ -148,7 +150,7 @@ async fn flow(inside: &Inside, name: &FlowName) -> Result<Found<Flow>, Problem> 
 /// A connection of the tenant or of one above it.
 pub(crate) async fn connection(app: &App, inside: &Inside, id: &ConnectionId) -> Result<Found<Connection>, Problem> {
     let found = app.store.platform().connection(id).await.map_err(unread)?;
-    let may_use = |owner| *owner == inside.tenant.id || inside.tenant.ancestors.contains(owner);
+    let may_use = |owner: &TenantId| *owner == inside.tenant.id || inside.tenant.ancestors.contains(owner);
     found.filter(|found| may_use(&found.row.tenant)).ok_or_else(|| Problem::not_found("connection", id))
 }
 

@@ -119,7 +119,8 @@ impl View {
 
 fn known_provider(name: &str) -> Result<&'static dyn Provider, Problem> {
     let given: String = name.chars().take(40).collect();
-    provider(name).ok_or_else(|| Problem::at(Code::Invalid, "provider", format!("there is no provider {given:?}; this version speaks twilio")))
+    provider(name)
+        .ok_or_else(|| Problem::at(Code::Invalid, "provider", format!("there is no provider {given:?}; this version speaks twilio")))
 }
 
 /// The tenant's own connection of that name.

@@ -11,17 +11,15 @@ use jackfield_domain::contact::Moment;
 use jackfield_domain::id::{ContactId, FlowName};
 use jackfield_domain::refusal::{Code, Refusal};
 use jackfield_domain::tenant::address::{Address, e164};
-use jackfield_store::{ContactQuery, PAGE_MAX, TenantStore};
+use jackfield_store::{ContactQuery, TenantStore};
 use serde_json::json;
 
-use super::door::guard::{Asked, Inside};
+use super::door::guard::{self, Asked, Inside};
 use super::door::moment;
 use super::door::problem::{Problem, unread};
 use super::door::reply::{self, Answer};
 use crate::app::App;
 
-/// A screen of contacts.
-const PAGE_DEFAULT: usize = 50;
 /// A whole number has at most fifteen digits.
 const SUFFIX_DIGITS_MAX: usize = 15;
 
@@ -39,22 +37,19 @@ pub(crate) async fn find(inside: Inside) -> Answer {
 /// The question that a query's parameters ask.
 fn read(given: &BTreeMap<&str, &str>, zone: &str) -> Result<ContactQuery, Problem> {
     let text = |name: &str| given.get(name).map(|text| (*text).to_owned());
-    let moment = |name: &str| -> Result<Option<Moment>, Problem> {
-        Ok(given.get(name).map(|text| moment::parse(name, text, zone)).transpose()?)
-    };
+    let moment =
+        |name: &str| -> Result<Option<Moment>, Problem> { Ok(given.get(name).map(|text| moment::parse(name, text, zone)).transpose()?) };
     let suffix = text("caller_suffix");
-    if suffix.as_deref().is_some_and(|digits| !(1..=SUFFIX_DIGITS_MAX).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_digit())) {
+    if suffix
+        .as_deref()
+        .is_some_and(|digits| !(1..=SUFFIX_DIGITS_MAX).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_digit()))
+    {
         let detail = format!("caller_suffix takes 1 to {SUFFIX_DIGITS_MAX} digits, the last ones of the number");
         return Err(Problem::at(Code::Invalid, "caller_suffix", detail));
     }
     let release = given.get("release").map(|text| text.parse()).transpose();
-    let limit = match given.get("limit") {
-        None => PAGE_DEFAULT,
-        Some(text) => {
-            let limit = text.parse().ok().filter(|limit| (1..=PAGE_MAX).contains(limit));
-            limit.ok_or_else(|| Problem::at(Code::Invalid, "limit", format!("limit goes from 1 to {PAGE_MAX}")))?
-        }
-    };
+    // The store bounds a page further: it opens every contact that it looks at.
+    let limit = guard::limit(given.get("limit").copied())?;
     let query = ContactQuery {
         from: moment("from")?,
         to: moment("to")?,
@@ -109,16 +104,19 @@ mod tests {
 
     #[test]
     fn what_somebody_remembers_becomes_a_question() {
-        let query = ask(&[("from", "2026-11-20T17:00"), ("to", "2026-11-20T16:10:00Z"), ("address", "+18005551234"), ("caller_suffix", "0100")]);
+        let query =
+            ask(&[("from", "2026-11-20T17:00"), ("to", "2026-11-20T16:10:00Z"), ("address", "+18005551234"), ("caller_suffix", "0100")]);
         let query = query.unwrap();
         assert_eq!(query.to.unwrap() - query.from.unwrap(), 600_000);
         assert_eq!(query.address.as_deref(), Some("voice:number:+18005551234"));
-        assert_eq!((query.caller_suffix.as_deref(), query.limit), (Some("0100"), PAGE_DEFAULT));
+        assert_eq!(query.caller_suffix.as_deref(), Some("0100"));
     }
 
     #[test]
     fn a_question_that_cannot_be_meant_is_refused_by_name() {
-        for (name, value) in [("from", "teatime"), ("caller_suffix", "01x"), ("limit", "0"), ("limit", "9999"), ("release", "a"), ("cursor", "a")] {
+        for (name, value) in
+            [("from", "teatime"), ("caller_suffix", "01x"), ("limit", "0"), ("limit", "9999"), ("release", "a"), ("cursor", "a")]
+        {
             match ask(&[(name, value)]) {
                 Err(Problem::Refused(refusal)) => assert!(refusal.at.is_some(), "{name}"),
                 other => panic!("{name}: {other:?}"),

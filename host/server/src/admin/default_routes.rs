@@ -151,7 +151,8 @@ fn try_with(draft: &Draft, at: &str, directory: &Directory, inside: &Inside, abi
     match vet(draft.clone(), &world) {
         Ok(_) => Ok(()),
         Err(failure) => {
-            let code = if failure.kind == jackfield_domain::fallback::FailureKind::CannotRender { Code::CannotRender } else { Code::Invalid };
+            let code =
+                if failure.kind == jackfield_domain::fallback::FailureKind::CannotRender { Code::CannotRender } else { Code::Invalid };
             Err(Problem::at(code, at, failure.detail))
         }
     }

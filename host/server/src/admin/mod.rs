@@ -50,3 +50,6 @@ async fn no_method(method: Method, uri: Uri) -> Problem {
     let path: String = uri.path().chars().take(200).collect();
     Problem::at(Code::MethodNotAllowed, "method", format!("{method} is not for {path:?}"))
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -84,7 +84,12 @@ pub(crate) async fn version(inside: Inside) -> Answer {
     reply::row(StatusCode::OK, &found.row, found.revision)
 }
 
-pub(crate) async fn upload(State(app): State<Arc<App>>, Extension(uploads): Extension<Uploads>, inside: Inside, request: Request) -> Answer {
+pub(crate) async fn upload(
+    State(app): State<Arc<App>>,
+    Extension(uploads): Extension<Uploads>,
+    inside: Inside,
+    request: Request,
+) -> Answer {
     inside.asked.no_query()?;
     let name: PluginName = inside.asked.part("plugin")?;
     body::check_type(request.headers(), "application/wasm")?;
@@ -118,11 +123,10 @@ async fn keep(app: &App, inside: &Inside, name: &PluginName, installed: Installe
         let found = inside.store.get::<Plugin>(name).await.map_err(unread)?;
         let expect = found.as_ref().map_or(Expect::Absent, |found| Expect::Revision(found.revision));
         let now = app.clock.now();
-        let mut plugin = found.map_or_else(
-            || Plugin { tenant: inside.tenant.id.clone(), name: name.clone(), newest: 0, created: now },
-            |found| found.row,
-        );
-        plugin.newest = plugin.newest.checked_add(1).ok_or_else(|| Problem::new(Code::LimitReached, "the plugin has no version numbers left"))?;
+        let mut plugin = found
+            .map_or_else(|| Plugin { tenant: inside.tenant.id.clone(), name: name.clone(), newest: 0, created: now }, |found| found.row);
+        plugin.newest =
+            plugin.newest.checked_add(1).ok_or_else(|| Problem::new(Code::LimitReached, "the plugin has no version numbers left"))?;
         let version = version_row(&plugin, &installed, now, inside.asked.principal.label.clone());
         match inside.store.change().put(&plugin, expect).version(&version).commit().await {
             Ok(()) => {

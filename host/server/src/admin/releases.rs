@@ -166,7 +166,9 @@ async fn wanted_version(app: &App, inside: &Inside, new: &NewRelease) -> Result<
         let Some(plugin) = scope.get::<Plugin>(&new.plugin).await.map_err(unread)? else { continue };
         let number = new.version.unwrap_or(plugin.row.newest);
         let found = scope.get::<Version>(&(new.plugin.clone(), number)).await.map_err(unread)?;
-        return found.map(|found| found.row).ok_or_else(|| Problem::at(Code::NotFound, "version", format!("plugin {} has no version {number}", new.plugin)));
+        return found
+            .map(|found| found.row)
+            .ok_or_else(|| Problem::at(Code::NotFound, "version", format!("plugin {} has no version {number}", new.plugin)));
     }
     Err(Problem::not_found("plugin", &new.plugin))
 }
@@ -197,7 +199,9 @@ fn limits(wanted: Option<Map<String, Value>>, ceiling: &Limits) -> Result<Limits
         };
         match value.as_u64() {
             Some(0) | None => return Err(Problem::at(Code::Invalid, &at, format!("{name} is a number from 1 to {most}"))),
-            Some(given) if given > most => return Err(Problem::at(Code::LimitReached, &at, format!("{name} is at most {most} for this tenant, not {given}"))),
+            Some(given) if given > most => {
+                return Err(Problem::at(Code::LimitReached, &at, format!("{name} is at most {most} for this tenant, not {given}")));
+            }
             Some(_) => all.insert(name, value),
         };
     }
@@ -207,7 +211,10 @@ fn limits(wanted: Option<Map<String, Value>>, ceiling: &Limits) -> Result<Limits
 fn notes(version: &Version, grants: &BTreeSet<Grant>, limits: &Limits) -> Vec<String> {
     let mut notes = Vec::new();
     if version.class == SlotClass::Large && limits.memory_bytes_max < LARGE_MEMORY_BYTES {
-        notes.push(format!("the plugin carries an interpreter and has {} MiB; a tenant on the plan large gets 64", limits.memory_bytes_max >> 20));
+        notes.push(format!(
+            "the plugin carries an interpreter and has {} MiB; a tenant on the plan large gets 64",
+            limits.memory_bytes_max >> 20
+        ));
     }
     if grants.contains(&Grant::Http) {
         notes.push("http is granted, but this version of the host answers every request with denied".to_owned());

@@ -12,8 +12,8 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use http::Method;
 
-use super::door::guard::{Who, enter};
 use super::directory::{closure, hours, people, queues};
+use super::door::guard::{Who, enter};
 use super::{addresses, connections, contacts, default_routes, flows, plugins, releases, settings, tenants, tokens, usage};
 use crate::app::App;
 

@@ -115,7 +115,11 @@ pub(crate) async fn create(State(app): State<Arc<App>>, asked: Asked, Body(new):
     let mut ancestors = parent.row.ancestors.clone();
     ancestors.push(parent.row.id.clone());
     if ancestors.len() > DEPTH_MAX {
-        return Err(Problem::at(Code::LimitReached, "parent", format!("a tenant has at most {DEPTH_MAX} ancestors, the platform included")));
+        return Err(Problem::at(
+            Code::LimitReached,
+            "parent",
+            format!("a tenant has at most {DEPTH_MAX} ancestors, the platform included"),
+        ));
     }
     let plan = new.plan.unwrap_or(Plan::Standard);
     let tenant = Tenant {

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::nouns::{address, closure, connection, contacts, entry, flow, hours, plugin, route, settings, tenant, token, usage};
-use super::session::Session;
+use super::session::{Outcome, Session};
 use super::{Globals, explain, print};
 
 /// What can be asked of a server.
@@ -61,31 +61,33 @@ pub enum AdminCommand {
 
 /// Runs a command to its exit status.
 pub async fn run(command: AdminCommand, globals: Globals) -> ExitCode {
-    let outcome = match Session::open(&globals) {
-        Err(trouble) => Err(trouble),
-        Ok(session) => match command {
-            AdminCommand::Tenant(verb) => verb.run(&session).await,
-            AdminCommand::Connection(verb) => verb.run(&session).await,
-            AdminCommand::Address(verb) => verb.run(&session).await,
-            AdminCommand::Flow(verb) => verb.run(&session).await,
-            AdminCommand::Settings(verb) => verb.run(&session).await,
-            AdminCommand::Queue(verb) => verb.run(&session).await,
-            AdminCommand::Person(verb) => verb.run(&session).await,
-            AdminCommand::Hours(verb) => verb.run(&session).await,
-            AdminCommand::Closure(verb) => verb.run(&session).await,
-            AdminCommand::Route(verb) => verb.run(&session).await,
-            AdminCommand::Plugin(verb) => verb.run(&session).await,
-            AdminCommand::Contacts(verb) => verb.run(&session).await,
-            AdminCommand::Explain(asked) => asked.run(&session).await,
-            AdminCommand::Token(verb) => verb.run(&session).await,
-            AdminCommand::Usage(asked) => asked.run(&session).await,
-        },
-    };
-    match outcome {
+    match asked(command, &globals).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(trouble) => {
             print::complain(&trouble.tell());
             ExitCode::from(trouble.status())
         }
+    }
+}
+
+/// Runs a command to what came of it.
+pub(super) async fn asked(command: AdminCommand, globals: &Globals) -> Outcome {
+    let session = Session::open(globals)?;
+    match command {
+        AdminCommand::Tenant(verb) => verb.run(&session).await,
+        AdminCommand::Connection(verb) => verb.run(&session).await,
+        AdminCommand::Address(verb) => verb.run(&session).await,
+        AdminCommand::Flow(verb) => verb.run(&session).await,
+        AdminCommand::Settings(verb) => verb.run(&session).await,
+        AdminCommand::Queue(verb) => verb.run(&session).await,
+        AdminCommand::Person(verb) => verb.run(&session).await,
+        AdminCommand::Hours(verb) => verb.run(&session).await,
+        AdminCommand::Closure(verb) => verb.run(&session).await,
+        AdminCommand::Route(verb) => verb.run(&session).await,
+        AdminCommand::Plugin(verb) => verb.run(&session).await,
+        AdminCommand::Contacts(verb) => verb.run(&session).await,
+        AdminCommand::Explain(asked) => asked.run(&session).await,
+        AdminCommand::Token(verb) => verb.run(&session).await,
+        AdminCommand::Usage(asked) => asked.run(&session).await,
     }
 }

@@ -36,6 +36,13 @@ pub struct Globals {
 
 impl std::fmt::Debug for Globals {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Globals").field("server", &self.server).field("tenant", &self.tenant).field("json", &self.json).finish_non_exhaustive()
+        f.debug_struct("Globals")
+            .field("server", &self.server)
+            .field("tenant", &self.tenant)
+            .field("json", &self.json)
+            .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

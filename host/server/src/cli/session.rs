@@ -3,6 +3,7 @@
 //! Every verb of a noun is given a [`Session`] and ends with [`Session::show`] or [`Session::say`]. Which tenant is meant is decided
 //! here: the one that was named, else the one that the token is confined to, so that a tenant's own people never have to name it.
 
+use std::io::Read as _;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -13,7 +14,6 @@ use jackfield_domain::ports::Clock as _;
 use jackfield_egress::{AdminClient, ClientError, Problem, Reply};
 use jiff::tz::TimeZone;
 use serde_json::Value;
-use tokio::io::AsyncReadExt as _;
 
 use super::{Globals, print};
 use crate::clock::SystemClock;
@@ -197,8 +197,9 @@ impl Session {
 /// The bytes of a file, or of standard input where it is "-".
 pub(crate) async fn read(file: &Path) -> Result<Bytes, Trouble> {
     let result = if file.as_os_str() == "-" {
+        // Nothing else waits on this thread: a command line reads, then sends.
         let mut bytes = Vec::new();
-        tokio::io::stdin().read_to_end(&mut bytes).await.map(|_| bytes)
+        std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
     } else {
         tokio::fs::read(file).await
     };

@@ -4,7 +4,7 @@
 //! meanwhile, that is kept and the commit goes on, and anything else is a conflict that runs the event again. What the plugin's own
 //! compare-and-set expected is a guard of the same batch.
 
-use jackfield_domain::contact::open::{opened_by, Begun};
+use jackfield_domain::contact::open::{Begun, opened_by};
 use jackfield_domain::contact::{Contact, decision::Action};
 use jackfield_domain::id::Digest;
 use jackfield_domain::ports::rows::{CommitError, Expect, RowsFault};
@@ -111,7 +111,12 @@ fn apply_action(contact: &mut Contact, action: &Action, notes: &mut Vec<String>)
     match action {
         Action::SetLanguage(tag) => contact.language.clone_from(tag),
         Action::SetAttributes(pairs) => {
-            notes.extend(contact.merge_attributes(pairs).into_iter().map(|name| format!("attribute {name} was left out: the contact's attributes are full")));
+            notes.extend(
+                contact
+                    .merge_attributes(pairs)
+                    .into_iter()
+                    .map(|name| format!("attribute {name} was left out: the contact's attributes are full")),
+            );
         }
         Action::Enqueue(enqueue) if !contact.queues.contains(&enqueue.queue) && contact.queues.len() < REMEMBERED_MAX => {
             contact.queues.push(enqueue.queue.clone());
@@ -127,7 +132,8 @@ fn reopen(contact: &mut Contact, actions: &[Action], turn: u32, now: u64, by_hos
     match (opened_by(actions, turn, now), by_host, in_queue) {
         (Some(opened), false, _) => contact.open = Some(opened),
         (Some(opened), true, _) => {
-            let goes_on = contact.open.as_ref().is_some_and(|open| std::mem::discriminant(&open.begun) == std::mem::discriminant(&opened.begun));
+            let goes_on =
+                contact.open.as_ref().is_some_and(|open| std::mem::discriminant(&open.begun) == std::mem::discriminant(&opened.begun));
             match (&mut contact.open, goes_on) {
                 (Some(open), true) => open.turn = turn,
                 _ => contact.open = Some(opened),

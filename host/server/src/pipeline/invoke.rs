@@ -101,14 +101,21 @@ async fn attempt(
         wall,
         seed,
         grants: release.grants.clone(),
-        capabilities: Box::new(Live::new(live_parts(app, visit, &release.settings, &space, &limits, &version.metadata.outcomes, parsed).await)),
+        capabilities: Box::new(Live::new(
+            live_parts(app, visit, &release.settings, &space, &limits, &version.metadata.outcomes, parsed).await,
+        )),
         context: None,
     };
     let Ran { result, used, tape, log, effects } = app.runtime.call(pass, call).await;
     let result = result.and_then(|outcome| match outcome {
         Outcome::Draft(draft) => {
             let abilities = parsed.provider.abilities(scene);
-            let world = World { directory: &visit.directory, limits: &limits, listed: Some(&version.metadata.actions), abilities: abilities.as_ref() };
+            let world = World {
+                directory: &visit.directory,
+                limits: &limits,
+                listed: Some(&version.metadata.actions),
+                abilities: abilities.as_ref(),
+            };
             vet(draft, &world)
         }
         Outcome::Persona(_) | Outcome::Nothing => Err(Failure::new(FailureKind::BrokeAbi, "router.handle gave back no decision")),
@@ -165,7 +172,9 @@ pub(super) fn told(entry: &TapeEntry) -> Told {
             (None, true) => "open".to_owned(),
             (None, false) => "closed".to_owned(),
         }),
-        Answer::Hours(None) | Answer::Queue(None) | Answer::Person(None) | Answer::Entry(None) | Answer::Json(None) => Some("none".to_owned()),
+        Answer::Hours(None) | Answer::Queue(None) | Answer::Person(None) | Answer::Entry(None) | Answer::Json(None) => {
+            Some("none".to_owned())
+        }
         Answer::Queue(Some(queue)) => Some(queue.name.to_string()),
         Answer::Closure(closure) => Some(closure.as_ref().map_or("not closed", |_| "closed by emergency").to_owned()),
         Answer::Bucket(bucket) => Some(bucket.to_string()),

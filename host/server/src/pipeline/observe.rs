@@ -9,11 +9,11 @@ use std::time::Duration;
 use jackfield_domain::contact::event::Event;
 use jackfield_domain::contact::open::event_of;
 use jackfield_domain::contact::{Contact, Phase};
-use jackfield_domain::ports::rows::{CommitError, Expect, RowsFault};
-use jackfield_domain::trail::{AttemptRecord, Times, Turn};
 use jackfield_domain::fallback::AnsweredBy;
+use jackfield_domain::ports::rows::{CommitError, Expect, RowsFault};
 use jackfield_domain::ports::state::StateSpace;
 use jackfield_domain::tenant::hours::offset_minutes;
+use jackfield_domain::trail::{AttemptRecord, Times, Turn};
 use jackfield_providers::provider::Reply;
 use jackfield_runtime::capability::live::Live;
 use jackfield_runtime::{Call, Function};
@@ -102,7 +102,9 @@ async fn notify(app: &App, parsed: &Parsed, event: &Event) -> Result<(), StoreFa
     let Some(mut visit) = visit::load(app, parsed).await?.existing() else { return Ok(()) };
     let admitted = admit::admit(&visit, event, parsed.at);
     let Ok((pass, runnables)) = assign::assign(app, &mut visit, admitted).await? else { return Ok(()) };
-    let Some(runnable) = runnables.into_iter().next().filter(|runnable| runnable.version.exports.contains("observer")) else { return Ok(()) };
+    let Some(runnable) = runnables.into_iter().next().filter(|runnable| runnable.version.exports.contains("observer")) else {
+        return Ok(());
+    };
     let limits = runnable.release.limits.within(*pass.limits());
     let space = StateSpace {
         tenant: visit.tenant.id.clone(),
@@ -112,7 +114,8 @@ async fn notify(app: &App, parsed: &Parsed, event: &Event) -> Result<(), StoreFa
     };
     let mut seed = [0; 32];
     let _ = getrandom::fill(&mut seed);
-    let parts = invoke::live_parts(app, &visit, &runnable.release.settings, &space, &limits, &runnable.version.metadata.outcomes, parsed).await;
+    let parts =
+        invoke::live_parts(app, &visit, &runnable.release.settings, &space, &limits, &runnable.version.metadata.outcomes, parsed).await;
     let wall = Duration::from_millis(limits.wall_ms_max);
     let call = Call {
         digest: runnable.version.digest,

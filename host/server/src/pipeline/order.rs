@@ -78,9 +78,9 @@ mod tests {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let mut tasks = Vec::new();
         for number in 0..4 {
-            let (order, seen) = (order.clone(), seen.clone());
+            let (waiter, seen) = (order.clone(), seen.clone());
             let waiting = tokio::spawn(async move {
-                let _turn = order.wait("a", Duration::from_secs(5)).await.unwrap();
+                let _turn = waiter.wait("a", Duration::from_secs(5)).await.unwrap();
                 seen.lock().unwrap().push(number);
             });
             // The task has taken its place once it counts as a seat.

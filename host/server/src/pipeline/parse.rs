@@ -45,18 +45,13 @@ pub(super) struct Parsed {
 
 impl Parsed {
     /// What is left of the provider's deadline after the reserve for rendering and the commit.
-    pub fn time_left(&self) -> Duration {
+    pub(super) fn time_left(&self) -> Duration {
         let whole = Duration::from_millis(self.provider.deadline_ms().saturating_sub(DEADLINE_RESERVE_MS));
         whole.saturating_sub(self.begun.elapsed())
     }
 
-    /// What is left for the commit, reserve included.
-    pub fn time_left_in_all(&self) -> Duration {
-        Duration::from_millis(self.provider.deadline_ms()).saturating_sub(self.begun.elapsed())
-    }
-
     /// The lane that the contact's events share: also before it has an id.
-    pub fn lane(&self) -> String {
+    pub(super) fn lane(&self) -> String {
         match self.contact {
             Some(contact) => contact.to_string(),
             None => format!("{}/{}", self.connection.id, self.arrival.provider_contact),
@@ -136,7 +131,13 @@ pub(super) async fn parse(app: &App, received: &Received, resolved: Resolved) ->
     };
     let home = match known {
         // A running contact stays where it began, whatever became of its address meanwhile.
-        Some((tenant, id)) => app.store.tenant(&tenant).contact(&id).await?.map(|found| found.row).filter(|contact| is_of(contact, &connection, &parsed.arrival)),
+        Some((tenant, id)) => app
+            .store
+            .tenant(&tenant)
+            .contact(&id)
+            .await?
+            .map(|found| found.row)
+            .filter(|contact| is_of(contact, &connection, &parsed.arrival)),
         None => None,
     };
     let (tenant, flow, address, contact, rule) = match (home, binding) {

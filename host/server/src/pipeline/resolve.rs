@@ -3,6 +3,7 @@
 //! Nothing is verified yet, so nothing is written and nothing is charged. The caller's number is never looked at: whoever calls
 //! must not choose a tenant. An address answers only through the connection it is bound to.
 
+use jackfield_domain::fallback::last_words;
 use jackfield_domain::tenant::address::Binding;
 use jackfield_domain::tenant::connection::Connection;
 use jackfield_providers::provider::{Glance, Provider, Raw, provider};
@@ -39,7 +40,7 @@ pub(super) async fn resolve(app: &App, received: &Received) -> Result<Resolved, 
     let Some(provider) = provider(&connection.provider) else {
         return Err(TurnedAway::NoConnection.into());
     };
-    app.statics.keep(&connection.id, found.revision, || provider.last_words(&connection));
+    app.statics.keep(&connection.id, found.revision, || provider.render_unbound(&last_words(), &connection));
     let glance = provider.glance(&raw(received)).map_err(|unreadable| TurnedAway::unreadable(received, &connection, &unreadable))?;
     let binding = match &glance.address {
         Some(address) => platform.binding(address).await?.map(|found| found.row).filter(|binding| binding.connection == connection.id),

@@ -143,7 +143,8 @@ async fn levels(app: &App, visit: &Visit, parsed: &Parsed) -> Result<Vec<Level>,
     }
     let scope = app.store.tenant(&visit.tenant.id);
     let mut levels = Vec::new();
-    let own: [(AnsweredBy, Option<FlowName>); 2] = [(AnsweredBy::FlowDefault, Some(visit.contact.flow.clone())), (AnsweredBy::TenantDefault, None)];
+    let own: [(AnsweredBy, Option<FlowName>); 2] =
+        [(AnsweredBy::FlowDefault, Some(visit.contact.flow.clone())), (AnsweredBy::TenantDefault, None)];
     for (by, of) in own {
         if let Some(routes) = scope.get::<RoutesRow>(&of).await? {
             levels.push(Level { by, routes: routes.row.routes, directory: visit.directory.clone() });

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jackfield_domain::budget::Limits;
 use jackfield_domain::contact::event::Event;
 use jackfield_domain::contact::open::{Heard, Next, hear_without};
 use jackfield_domain::contact::{Contact, Phase};
@@ -47,7 +46,11 @@ pub(super) enum Turn {
 pub(super) async fn load(app: &App, parsed: &Parsed) -> Result<Visit, StoreFault> {
     let scope = app.store.tenant(&parsed.tenant);
     let platform = app.store.platform();
-    let tenant = platform.tenant(&parsed.tenant).await?.map(|found| found.row).ok_or_else(|| StoreFault::missing("tenant", parsed.tenant.as_str()))?;
+    let tenant = platform
+        .tenant(&parsed.tenant)
+        .await?
+        .map(|found| found.row)
+        .ok_or_else(|| StoreFault::missing("tenant", parsed.tenant.as_str()))?;
     let mut ancestors = Vec::with_capacity(tenant.ancestors.len());
     for id in tenant.ancestors.iter().rev() {
         if let Some(found) = platform.tenant(id).await? {
@@ -118,22 +121,17 @@ fn begin(tenant: &Tenant, parsed: &Parsed) -> Contact {
 
 impl Visit {
     /// Itself, where the contact was made before.
-    pub fn existing(self) -> Option<Self> {
+    pub(super) fn existing(self) -> Option<Self> {
         self.revision.is_some().then_some(self)
     }
 
     /// The turn that this event is.
-    pub fn turn(&self) -> u32 {
+    pub(super) fn turn(&self) -> u32 {
         self.turn_read.saturating_add(1)
     }
 
-    /// The tenant's, which the release may narrow.
-    pub fn limits(&self) -> &Limits {
-        &self.tenant.limits
-    }
-
     /// Applies the rules of what is open. A move to another flow begins there as if the contact had just arrived.
-    pub async fn hear(&mut self, app: &App, heard: Heard) -> Result<Turn, StoreFault> {
+    pub(super) async fn hear(&mut self, app: &App, heard: Heard) -> Result<Turn, StoreFault> {
         let next = match &mut self.contact.open {
             Some(open) => open.hear(heard),
             None => hear_without(heard),
@@ -155,7 +153,7 @@ impl Visit {
     }
 
     /// True where one above the tenant is suspended.
-    pub fn ancestor_suspended(&self) -> bool {
+    pub(super) fn ancestor_suspended(&self) -> bool {
         self.ancestors.iter().any(|above| above.standing == jackfield_domain::tenant::Standing::Suspended)
     }
 }

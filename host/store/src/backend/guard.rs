@@ -97,3 +97,101 @@ fn add(key: &[u8], found: Option<Kept>, by: &BTreeMap<String, i64>) -> Result<By
 pub(crate) fn sums_of(value: &[u8]) -> Result<BTreeMap<String, i64>, String> {
     serde_json::from_slice(value).map_err(|e| e.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Model = BTreeMap<Vec<u8>, Kept>;
+
+    /// The rule told again, in another way: apply to a copy, and give up the copy at the first expectation that fails.
+    fn told_again(batch: &Batch, before: &Model, revisions: &Model) -> Option<Model> {
+        let mut after = before.clone();
+        for write in &batch.writes {
+            let (key, expect) = match write {
+                Write::Put { key, expect, .. } | Write::Delete { key, expect } | Write::Check { key, expect } => (key, *expect),
+                Write::Add { key, .. } => (key, Expect::Anything),
+            };
+            let there = after.get(key).map(|kept| kept.revision);
+            match expect {
+                Expect::Absent if there.is_some() => return None,
+                Expect::Revision(wanted) if there != Some(wanted) => return None,
+                _ => {}
+            }
+            let revision = revisions.get(key).map_or(0, |kept| kept.revision);
+            match write {
+                Write::Put { value, .. } => drop(after.insert(key.clone(), Kept { value: value.clone(), revision })),
+                Write::Delete { .. } => drop(after.remove(key)),
+                Write::Add { by, .. } => {
+                    let mut sums = after.get(key).map_or_else(BTreeMap::new, |kept| sums_of(&kept.value).unwrap());
+                    for (name, amount) in by {
+                        *sums.entry(name.clone()).or_insert(0) += amount;
+                    }
+                    after.insert(key.clone(), Kept { value: serde_json::to_vec(&sums).unwrap().into(), revision });
+                }
+                Write::Check { .. } => {}
+            }
+        }
+        Some(after)
+    }
+
+    fn expectations() -> impl Strategy<Value = Expect> {
+        prop_oneof![4 => Just(Expect::Anything), 2 => Just(Expect::Absent), 3 => (1..24_u64).prop_map(Expect::Revision)]
+    }
+
+    fn writes() -> impl Strategy<Value = Write> {
+        let key = || (0..4_u8).prop_map(|n| vec![b'k', n]);
+        prop_oneof![
+            4 => (key(), any::<u8>(), expectations())
+                .prop_map(|(key, byte, expect)| Write::Put { key, value: Bytes::copy_from_slice(&[byte]), expect }),
+            2 => (key(), expectations()).prop_map(|(key, expect)| Write::Delete { key, expect }),
+            2 => (-9..9_i64, 0..2_u8).prop_map(|(by, name)| Write::Add { key: b"sum".to_vec(), by: BTreeMap::from([(name.to_string(), by)]) }),
+            1 => (key(), expectations()).prop_map(|(key, expect)| Write::Check { key, expect }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_history_of_batches_is_what_a_plain_map_makes_of_it(batches in prop::collection::vec(prop::collection::vec(writes(), 0..5), 1..14)) {
+            let (mut rows, mut revision) = (Model::new(), 0);
+            for writes in batches {
+                let batch = Batch { writes };
+                let given_before = revision;
+                match evaluate(&batch, &rows, &mut revision) {
+                    Ok(changes) => {
+                        let mut after = rows.clone();
+                        for (key, kept) in &changes {
+                            match kept {
+                                Some(kept) => {
+                                    prop_assert!(given_before < kept.revision && kept.revision <= revision, "a revision came back");
+                                    after.insert(key.clone(), kept.clone());
+                                }
+                                None => drop(after.remove(key)),
+                            }
+                        }
+                        // A revision that a batch gives and expects itself is the one thing that the model cannot foresee.
+                        if let Some(expected) = told_again(&batch, &rows, &after) {
+                            prop_assert_eq!(&after, &expected);
+                        }
+                        rows = after;
+                    }
+                    Err(CommitError::Conflict { .. }) => prop_assert_eq!(told_again(&batch, &rows, &Model::new()), None),
+                    Err(other) => prop_assert!(false, "{}", other),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_sum_over_what_is_no_sum_is_a_fault_and_stays_at_the_ends_of_the_range() {
+        let mut rows = Model::from([(b"text".to_vec(), Kept { value: Bytes::from("x"), revision: 1 })]);
+        let add = |key: &[u8], by| Batch { writes: vec![Write::Add { key: key.to_vec(), by: BTreeMap::from([("n".to_owned(), by)]) }] };
+        assert!(matches!(evaluate(&add(b"text", 1), &rows, &mut 1), Err(CommitError::Fault(_))));
+        for by in [i64::MAX, i64::MAX, 1] {
+            rows.extend(evaluate(&add(b"sum", by), &rows, &mut 2).unwrap().into_iter().filter_map(|(key, kept)| Some((key, kept?))));
+        }
+        assert_eq!(sums_of(&rows[&b"sum"[..]].value).unwrap()["n"], i64::MAX);
+    }
+}

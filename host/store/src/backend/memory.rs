@@ -90,3 +90,15 @@ impl Rows for Memory {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn the_reference_does_what_every_backend_must_do() {
+        crate::backend::conformance::run(|| Arc::new(Memory::default())).await;
+    }
+}

@@ -152,3 +152,64 @@ fn mac(key: &[u8; 32], label: &str, bytes: &[u8]) -> Zeroizing<[u8; 32]> {
     mac.update(bytes);
     Zeroizing::new(mac.finalize().into_bytes().into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROW: &[u8] = b"\x01tacme\0Fmain";
+
+    #[test]
+    fn a_sealed_value_opens_in_its_own_place_and_nowhere_else() {
+        let key = MasterKey::from_bytes([7; 32]).key();
+        let sealed = key.seal(ROW, b"secret").unwrap();
+        assert_eq!(*key.open(ROW, &sealed).unwrap(), b"secret");
+        assert!(key.open(b"\x01tacme\0Fother", &sealed).is_err(), "it opened under another row's key");
+        let other = MasterKey::from_bytes([8; 32]).key();
+        assert!(other.open(ROW, &sealed).is_err(), "it opened with another key");
+        assert_eq!(sealed.len(), b"secret".len() + SEAL_BYTES);
+        assert!(!sealed.windows(6).any(|part| part == b"secret"));
+    }
+
+    #[test]
+    fn no_bit_of_a_sealed_value_can_be_changed() {
+        let key = MasterKey::from_bytes([7; 32]).key();
+        let sealed = key.seal(ROW, b"secret").unwrap();
+        for at in 0..sealed.len() {
+            for bit in 0..8 {
+                let mut changed = sealed.clone();
+                changed[at] ^= 1 << bit;
+                assert!(key.open(ROW, &changed).is_err(), "byte {at} bit {bit}");
+            }
+            assert!(key.open(ROW, &sealed[..at]).is_err(), "cut to {at}");
+        }
+    }
+
+    #[test]
+    fn the_same_value_is_never_sealed_alike_twice() {
+        let key = MasterKey::from_bytes([7; 32]).key();
+        assert_ne!(key.seal(ROW, b"secret").unwrap(), key.seal(ROW, b"secret").unwrap());
+    }
+
+    #[test]
+    fn digests_differ_by_label_and_key_and_never_run_together() {
+        let key = MasterKey::from_bytes([7; 32]).key();
+        assert_eq!(key.digest("a", b"bc"), key.digest("a", b"bc"));
+        assert_ne!(key.digest("a", b"bc"), key.digest("ab", b"c"));
+        assert_ne!(key.digest("a", b"bc"), MasterKey::from_bytes([8; 32]).key().digest("a", b"bc"));
+        // The padded key gives what HMAC-SHA256 of the key as it is would give.
+        let mut plain = <Hmac<Sha256> as KeyInit>::new_from_slice(&[9; 32]).unwrap();
+        plain.update(b"label\0bytes");
+        assert_eq!(mac(&[9; 32], "label", b"bytes").as_slice(), plain.finalize().into_bytes().as_slice());
+    }
+
+    #[test]
+    fn a_master_key_is_sixty_four_digits_and_never_prints() {
+        let (key, text) = MasterKey::generate().unwrap();
+        assert_eq!(format!("{key:?}"), "MasterKey(…)");
+        assert_eq!(*MasterKey::parse(&format!(" {}\n", *text)).unwrap().0, *key.0);
+        for bad in ["", "00", &"g".repeat(64), &"0".repeat(63), &"0".repeat(66)] {
+            assert!(MasterKey::parse(bad).unwrap_err().to_string().contains("64 hexadecimal"));
+        }
+    }
+}

@@ -94,7 +94,7 @@ async fn loopy(operator: &Operator) -> anyhow::Result<()> {
         "actions": [{"do": "say", "with": {"content": {"text": "One moment, please."}}}, {"do": "enqueue", "with": {"tag": "default", "queue": "front-desk"}}],
         "reason": "the tenant's default route",
     });
-    operator.ok(Method::PUT, "/v1/tenants/loopy/routes", json!({"routes": [{"channel": "voice", "open": open}]})).await?;
+    operator.ok(Method::PUT, "/v1/tenants/loopy/routes", json!([{"channel": "voice", "open": open}])).await?;
     told("loopy", LOOPY, "a plugin that loops for ever, with a default route")
 }
 

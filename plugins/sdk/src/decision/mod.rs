@@ -194,10 +194,7 @@ mod tests {
     fn attributes_set_in_a_row_are_one_action() {
         let decision = Decision::new().set_attribute("a", "1").set_attribute("b", "2").hang_up("done").because("test");
         assert_eq!(decision.actions.len(), 2);
-        assert_eq!(
-            decision.actions[0],
-            Action::SetAttributes(vec![("a".to_owned(), "1".to_owned()), ("b".to_owned(), "2".to_owned())])
-        );
+        assert_eq!(decision.actions[0], Action::SetAttributes(vec![("a".to_owned(), "1".to_owned()), ("b".to_owned(), "2".to_owned())]));
     }
 
     #[test]

@@ -85,8 +85,10 @@ impl Host {
     /// All settings of the release, read into a type. A setting that does not fit is named in the failure.
     pub fn settings<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         let json = self.behind.settings_all()?;
-        serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(&json))
-            .map_err(|error| Failure::BadSettings(format!("{}: {}", error.path(), error.inner())))
+        serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(&json)).map_err(|error| match error.path().iter().next() {
+            Some(_) => Failure::BadSettings(format!("{}: {}", error.path(), error.inner())),
+            None => Failure::BadSettings(error.inner().to_string()),
+        })
     }
 
     /// All settings of the release, as a JSON object.

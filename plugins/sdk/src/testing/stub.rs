@@ -286,9 +286,7 @@ impl Capabilities for Stub {
 
     fn state_increment(&self, scope: Scope, key: &str, by: i64) -> Result<i64, Denial> {
         let before = match self.state_get(scope, key)? {
-            Some(entry) => {
-                core::str::from_utf8(&entry.value).ok().and_then(|text| text.parse::<i64>().ok()).ok_or(Denial::NotANumber)?
-            }
+            Some(entry) => core::str::from_utf8(&entry.value).ok().and_then(|text| text.parse::<i64>().ok()).ok_or(Denial::NotANumber)?,
             None => 0,
         };
         let after = before.checked_add(by).ok_or(Denial::NotANumber)?;

@@ -146,11 +146,8 @@ impl Capabilities for Imports {
     }
 
     fn hours(&self, name: &str) -> Result<Option<HoursStatus>, Denial> {
-        let hours = |of: directory::HoursStatus| HoursStatus {
-            open: of.open,
-            changes_at: of.changes_at.map(Moment),
-            exception: of.exception,
-        };
+        let hours =
+            |of: directory::HoursStatus| HoursStatus { open: of.open, changes_at: of.changes_at.map(Moment), exception: of.exception };
         directory::get_hours(name).map(|found| found.map(hours)).map_err(directory_denial)
     }
 

@@ -5,14 +5,13 @@
 //! that speaks exports besides. The second takes all its types from the first, so that nothing is converted twice. Nothing
 //! outside this module names a generated type.
 
-#![allow(unsafe_code, missing_docs, unreachable_pub, clippy::all, reason = "the bindings are generated, and are what they are")]
-
 mod exports;
 mod imports;
 mod inward;
 mod outward;
 
 /// A plugin that routes and hears of the end.
+#[allow(unsafe_code, missing_docs, unreachable_pub, clippy::all, clippy::indexing_slicing, reason = "generated")]
 pub mod routing {
     wit_bindgen::generate!({
         world: "jackfield:plugin/observing-plugin",
@@ -25,6 +24,7 @@ pub mod routing {
 }
 
 /// What a plugin exports besides where it also speaks through an AI persona and runs its tools.
+#[allow(unsafe_code, missing_docs, unreachable_pub, clippy::all, clippy::indexing_slicing, reason = "generated")]
 pub mod speaking {
     wit_bindgen::generate!({
         inline: "package jackfield:speaking; world speaking { export jackfield:plugin/assistant@0.9.0; export jackfield:plugin/tools@0.9.0; }",

@@ -44,9 +44,11 @@ pub(crate) async fn set(inside: Inside, Body(body): Body<PersonBody>) -> Answer 
 fn endpoint(text: &str) -> Result<Endpoint, Problem> {
     words::label("address", text)?;
     let number = e164(text);
-    let is_sip = ["sip:", "sips:"].iter().any(|scheme| text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty() && !rest.contains(' ')));
+    let is_sip =
+        ["sip:", "sips:"].iter().any(|scheme| text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty() && !rest.contains(' ')));
     if number.is_none() && !is_sip {
-        let detail = "a person is reached at a number in E.164, for example +18005551234, or at a SIP address, for example sip:ann@example.com";
+        let detail =
+            "a person is reached at a number in E.164, for example +18005551234, or at a SIP address, for example sip:ann@example.com";
         return Err(Problem::at(Code::Invalid, "address", detail));
     }
     Ok(Endpoint { raw: text.to_owned(), e164: number })

@@ -16,7 +16,7 @@ use http::{HeaderMap, header};
 use http_body_util::BodyExt as _;
 use jackfield_domain::refusal::{Code, Refusal};
 use serde::Serialize;
-use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 use super::problem::Problem;

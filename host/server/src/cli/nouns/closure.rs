@@ -37,12 +37,17 @@ impl Closure {
                     Some(words) => {
                         let zone = session.zone().await?;
                         let end = when::parse(&words, &zone, session.now());
-                        Some(json!(when::rfc3339(end.ok_or_else(|| Trouble::Usage(format!("{words:?} is no time; try \"2026-11-21 18:00\"")))?)))
+                        Some(json!(when::rfc3339(
+                            end.ok_or_else(|| Trouble::Usage(format!("{words:?} is no time; try \"2026-11-21 18:00\"")))?
+                        )))
                     }
                 };
                 let body = given([("reason", Some(json!(reason))), ("until", until), ("bypass", Some(json!(!ask_plugins)))]);
                 let answer = session.put(&path, &body).await?;
-                session.say(&answer, if ask_plugins { "closed; plugins run and can ask" } else { "closed; every contact gets the default routes" })
+                session.say(
+                    &answer,
+                    if ask_plugins { "closed; plugins run and can ask" } else { "closed; every contact gets the default routes" },
+                )
             }
             Self::Show => {
                 let zone = session.zone().await?;

@@ -204,6 +204,9 @@ fn card(connection: &Value) -> String {
     let secrets = connection.get("secrets").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let named: Vec<String> = secrets.iter().map(|secret| text(secret, "name")).collect();
     pairs.push(("secrets", format!("{} (never shown)", if named.is_empty() { "none".to_owned() } else { named.join(", ") })));
-    pairs.push(("unbound", connection.get("unbound").filter(|unbound| !unbound.is_null()).map_or_else(|| "a bare status".to_owned(), plain)));
+    pairs.push((
+        "unbound",
+        connection.get("unbound").filter(|unbound| !unbound.is_null()).map_or_else(|| "a bare status".to_owned(), plain),
+    ));
     fields(&pairs)
 }

@@ -139,7 +139,8 @@ fn rows(found: &Value, zone: &TimeZone) -> String {
             (Some(from), Some(to)) => when::span(to.saturating_sub(from)),
             _ => "runs".to_owned(),
         };
-        let from = contact.pointer("/arrival/customer/address/raw").and_then(Value::as_str).filter(|raw| !raw.is_empty()).unwrap_or("withheld");
+        let from =
+            contact.pointer("/arrival/customer/address/raw").and_then(Value::as_str).filter(|raw| !raw.is_empty()).unwrap_or("withheld");
         vec![
             started,
             from.to_owned(),

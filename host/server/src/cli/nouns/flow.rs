@@ -81,7 +81,7 @@ pub struct Release {
     plugin: PluginName,
     /// Which of its versions [default: the newest].
     #[arg(long)]
-    version: Option<u32>,
+    plugin_version: Option<u32>,
     /// Whose plugin: the tenant's own, an ancestor's or the platform's [default: the nearest that has it].
     #[arg(long)]
     owner: Option<TenantId>,
@@ -112,7 +112,8 @@ impl Flow {
             Self::List => {
                 let all = session.list(&base).await?;
                 session.show(&all, |all| {
-                    let row = |flow: &Value| vec![text(flow, "name"), text(flow, "label"), text(flow, "kind"), live(flow), text(flow, "newest")];
+                    let row =
+                        |flow: &Value| vec![text(flow, "name"), text(flow, "label"), text(flow, "kind"), live(flow), text(flow, "newest")];
                     table(&["name", "label", "kind", "live", "newest"], &items(all).iter().map(row).collect::<Vec<_>>())
                 })
             }
@@ -122,7 +123,9 @@ impl Flow {
             Self::Activate { name, release, alias } => activate(session, &base, &name, release, &alias).await,
             Self::Rollback { name } => {
                 let answer = session.post(&format!("{base}/{name}/rollback"), &json!({})).await?;
-                session.show(&answer, |answer| format!("flow {name}: release {} is live again, {} was", text(answer, "to"), text(answer, "from")))
+                session.show(&answer, |answer| {
+                    format!("flow {name}: release {} is live again, {} was", text(answer, "to"), text(answer, "from"))
+                })
             }
             Self::Delete { name } => {
                 let answer = session.delete(&format!("{base}/{name}")).await?;
@@ -139,7 +142,7 @@ async fn release(session: &Session, base: &str, new: Release) -> Outcome {
     };
     let body = given([
         ("plugin", Some(json!(new.plugin))),
-        ("version", new.version.map(Value::from)),
+        ("version", new.plugin_version.map(Value::from)),
         ("tenant", new.owner.map(|owner| json!(owner))),
         ("grants", new.grants.map(Value::from)),
         ("limits", limits),
@@ -156,7 +159,12 @@ async fn release(session: &Session, base: &str, new: Release) -> Outcome {
 
 fn made(release: &Value, then: &str) -> String {
     let notes = release.get("notes").map(plain).filter(|notes| notes != "-").map(|notes| format!("\nnote: {notes}")).unwrap_or_default();
-    format!("release {} runs {} with settings revision {}; {then}{notes}", text(release, "number"), version(release), text(release, "settings_revision"))
+    format!(
+        "release {} runs {} with settings revision {}; {then}{notes}",
+        text(release, "number"),
+        version(release),
+        text(release, "settings_revision")
+    )
 }
 
 fn version(release: &Value) -> String {

@@ -54,7 +54,8 @@ impl Hours {
                 let all = session.list(&base).await?;
                 session.show(&all, |all| {
                     let count = |hours: &Value, name: &str| hours.get(name).and_then(Value::as_array).map_or(0, Vec::len).to_string();
-                    let row = |hours: &Value| vec![text(hours, "name"), text(hours, "zone"), count(hours, "weekly"), count(hours, "exceptions")];
+                    let row =
+                        |hours: &Value| vec![text(hours, "name"), text(hours, "zone"), count(hours, "weekly"), count(hours, "exceptions")];
                     table(&["name", "zone", "intervals", "exceptions"], &items(all).iter().map(row).collect::<Vec<_>>())
                 })
             }
@@ -73,12 +74,14 @@ impl Hours {
 
 async fn at(session: &Session, base: &str, name: &EntryName, time: &str) -> Outcome {
     let zone = session.zone().await?;
-    let asked = when::parse(time, &zone, session.now()).ok_or_else(|| Trouble::Usage(format!("{time:?} is no time; try \"2026-12-25 10:00\"")))?;
+    let asked =
+        when::parse(time, &zone, session.now()).ok_or_else(|| Trouble::Usage(format!("{time:?} is no time; try \"2026-12-25 10:00\"")))?;
     let answer = session.get(&format!("{base}/{name}/at"), &[("time", &when::rfc3339(asked))]).await?;
     session.show(&answer, |answer| {
         let state = if answer.get("open").and_then(Value::as_bool).unwrap_or_default() { "open" } else { "closed" };
         let exception = answer.get("exception").and_then(Value::as_str).map(|label| format!(" ({label})")).unwrap_or_default();
-        let changes = answer.get("changes_at").and_then(Value::as_u64).map(|at| format!(" until {}", when::full(at, &zone))).unwrap_or_default();
+        let changes =
+            answer.get("changes_at").and_then(Value::as_u64).map(|at| format!(" until {}", when::full(at, &zone))).unwrap_or_default();
         format!("{}: {name} is {state}{exception}{changes}", when::full(asked, &zone))
     })
 }

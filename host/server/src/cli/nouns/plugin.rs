@@ -51,12 +51,24 @@ impl Plugin {
                 let all = session.list(&format!("{base}/{name}/versions")).await?;
                 session.show(&all, |all| {
                     let row = |version: &Value| {
-                        let came = version.get("uploaded").and_then(Value::as_u64).map_or_else(|| "-".to_owned(), |at| when::short(at, &zone));
+                        let came =
+                            version.get("uploaded").and_then(Value::as_u64).map_or_else(|| "-".to_owned(), |at| when::short(at, &zone));
                         let theirs = version.get("metadata").map_or_else(|| "-".to_owned(), |metadata| text(metadata, "version"));
                         let digest: String = text(version, "digest").chars().take(12).collect();
-                        vec![text(version, "number"), theirs, digest, text(version, "bytes"), text(version, "class"), came, text(version, "by")]
+                        vec![
+                            text(version, "number"),
+                            theirs,
+                            digest,
+                            text(version, "bytes"),
+                            text(version, "class"),
+                            came,
+                            text(version, "by"),
+                        ]
                     };
-                    table(&["version", "its own", "digest", "bytes", "class", "came", "by"], &items(all).iter().map(row).collect::<Vec<_>>())
+                    table(
+                        &["version", "its own", "digest", "bytes", "class", "came", "by"],
+                        &items(all).iter().map(row).collect::<Vec<_>>(),
+                    )
                 })
             }
         }
@@ -67,7 +79,9 @@ fn card(version: &Value) -> String {
     let metadata = version.get("metadata").unwrap_or(&Value::Null);
     let said = format!("{} {}", text(metadata, "name"), text(metadata, "version"));
     let mut pairs = vec![("plugin", text(version, "plugin")), ("version", text(version, "number")), ("calls itself", said)];
-    pairs.extend(["digest", "bytes", "class", "contract", "exports", "imports", "compile_ms"].into_iter().map(|name| (name, text(version, name))));
+    pairs.extend(
+        ["digest", "bytes", "class", "contract", "exports", "imports", "compile_ms"].into_iter().map(|name| (name, text(version, name))),
+    );
     pairs.extend(["events", "actions", "outcomes"].into_iter().map(|name| (name, text(metadata, name))));
     fields(&pairs)
 }

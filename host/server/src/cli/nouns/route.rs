@@ -16,6 +16,7 @@ use crate::cli::session::{Outcome, Session, Trouble, read_json};
 pub enum Route {
     /// Write them whole; each is tried with every provider before it is taken.
     Set {
+        /// Whose.
         #[command(flatten)]
         level: Level,
         /// A file with a list of routes as JSON; "-" for standard input.

@@ -16,6 +16,7 @@ pub enum Settings {
     Show(Level),
     /// Write them whole. Releases keep what they were made with; a new release takes these.
     Set {
+        /// Whose.
         #[command(flatten)]
         level: Level,
         /// A file with a JSON object; "-" for standard input.

@@ -148,8 +148,10 @@ impl Tenant {
 fn card(tenant: &Value) -> String {
     let zone = jackfield_domain::tenant::hours::zone(&text(tenant, "zone")).unwrap_or(jiff::tz::TimeZone::UTC);
     let created = tenant.get("created").and_then(Value::as_u64).map_or_else(|| "-".to_owned(), |at| when::full(at, &zone));
-    let mut pairs: Vec<(&str, String)> =
-        ["id", "label", "parent", "ancestors", "zone", "language", "plan", "standing"].into_iter().map(|name| (name, text(tenant, name))).collect();
+    let mut pairs: Vec<(&str, String)> = ["id", "label", "parent", "ancestors", "zone", "language", "plan", "standing"]
+        .into_iter()
+        .map(|name| (name, text(tenant, name)))
+        .collect();
     pairs.push(("created", created));
     if let Some(Value::Object(limits)) = tenant.get("limits") {
         pairs.extend(limits.iter().map(|(name, value)| (name.as_str(), value.to_string())));

@@ -16,6 +16,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use ::sled::Db;
 use jackfield_domain::ports::BoxFuture;
@@ -28,6 +29,10 @@ use crate::fault::StoreFault;
 
 /// Batches that may wait for the committer. One group takes as many; whoever comes later waits at the door.
 const QUEUE_MAX: usize = 1_024;
+/// sled's threads keep its file for a moment after the database is closed; so often is asked whether they have let go,
+const RELEASE_ASKED_MAX: u32 = 1_000;
+/// and so long is waited in between: five seconds in all, where a millisecond is usual.
+const RELEASE_WAIT_MS: u64 = 5;
 
 /// Rows in a folder.
 pub(crate) struct Sled {
@@ -41,7 +46,9 @@ pub(crate) struct Sled {
 struct Opened {
     db: Db,
     /// Held for as long as the database is open.
-    _lock: File,
+    lock: File,
+    /// Our own handle of sled's file.
+    file: File,
 }
 
 impl Sled {
@@ -55,13 +62,14 @@ impl Sled {
         let opening::Parts { db, lock, file } = opening::open(dir)?;
         let unusable = |why: String| StoreFault::Open { dir: dir.to_owned(), why };
         let revision = layout::last_revision(&db).map_err(|fault| unusable(fault.why))?;
+        let own = file.try_clone().map_err(|e| unusable(e.to_string()))?;
         let flights = Flights::default();
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
         let committer = Committer { db: db.clone(), jobs, syncing: syncing(file), revision, flights: flights.clone() };
         let thread = std::thread::Builder::new().name("committer".to_owned()).spawn(move || committer.run());
         let thread = thread.map_err(|e| unusable(format!("the committer's thread cannot be started: {e}")))?;
         Ok(Self {
-            open: RwLock::new(Some(Opened { db, _lock: lock })),
+            open: RwLock::new(Some(Opened { db, lock, file: own })),
             queue: Mutex::new(Some(queue)),
             committer: Mutex::new(Some(thread)),
             flights,
@@ -89,6 +97,20 @@ impl Sled {
     fn stopped(&self) -> RowsFault {
         self.flights.health().err().unwrap_or_else(closed)
     }
+}
+
+/// Lets go of the files, so that whoever opens the directory next does not meet sled's own lock.
+async fn release(opened: Opened) {
+    let Opened { db, lock, file } = opened;
+    // Dropping the database writes and syncs once more, which may take a moment.
+    let _ = tokio::task::spawn_blocking(move || drop(db)).await;
+    for _ in 0..RELEASE_ASKED_MAX {
+        if file.try_lock().is_ok() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(RELEASE_WAIT_MS)).await;
+    }
+    drop((file, lock));
 }
 
 fn closed() -> RowsFault {
@@ -133,8 +155,9 @@ impl Rows for Sled {
                 }
             }
             let opened = self.open.write().unwrap_or_else(PoisonError::into_inner).take();
-            // Dropping the database writes and syncs once more, which may take a moment.
-            let _ = tokio::task::spawn_blocking(move || drop(opened)).await;
+            if let Some(opened) = opened {
+                release(opened).await;
+            }
             self.flights.health()
         })
     }

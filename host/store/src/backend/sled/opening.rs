@@ -17,7 +17,7 @@ use ::sled::{Config, Db};
 use crate::fault::StoreFault;
 
 /// Folder of the database within the data directory.
-const FOLDER: &str = "rows";
+pub(super) const FOLDER: &str = "rows";
 /// Held by the process that has the directory open.
 const LOCK: &str = "lock";
 /// sled's cache of pages. Rows are small and the working set is the running contacts: what grows beyond is read again.
@@ -145,23 +145,5 @@ mod tests {
         assert!(refused(0x9123_683e).unwrap().contains("copies on write"));
         assert_eq!(refused(0xef53), None);
         assert_eq!(refused(0x5846_5342), None);
-    }
-
-    #[test]
-    fn a_damaged_database_is_a_fault_that_says_what_to_do() {
-        let dir = tempfile::tempdir().unwrap();
-        drop(open(dir.path()).unwrap());
-        let file = dir.path().join(FOLDER).join("conf");
-        fs::write(&file, [0xff; 64]).unwrap();
-        let why = open(dir.path()).err().unwrap().to_string();
-        assert!(why.contains("backup"), "{why}");
-    }
-
-    #[test]
-    fn an_unfinished_snapshot_is_not_taken_for_the_newest() {
-        let dir = tempfile::tempdir().unwrap();
-        drop(open(dir.path()).unwrap());
-        fs::write(dir.path().join(FOLDER).join("snap.FFFFFFFFFFFFFFFF.generating"), b"torn").unwrap();
-        assert!(open(dir.path()).is_ok());
     }
 }

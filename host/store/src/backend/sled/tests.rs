@@ -1,1 +1,194 @@
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use bytes::Bytes;
+use jackfield_domain::ports::rows::{Expect, KEY_BYTES_MAX, VALUE_BYTES_MAX, Write};
+use tempfile::TempDir;
+
+use super::*;
+use crate::backend::conformance;
+
+fn put(key: &[u8], value: impl Into<Bytes>) -> Batch {
+    Batch { writes: vec![Write::Put { key: key.to_vec(), value: value.into(), expect: Expect::Anything }] }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sled_does_what_every_backend_must_do() {
+    let dirs: Mutex<Vec<TempDir>> = Mutex::default();
+    conformance::run(|| {
+        let dir = tempfile::tempdir().unwrap();
+        let rows = Sled::open(dir.path()).unwrap();
+        dirs.lock().unwrap().push(dir);
+        Arc::new(rows)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_committed_is_there_after_opening_again_and_revisions_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut last = 0;
+    for round in 0..4_u8 {
+        let rows = Sled::open(dir.path()).unwrap();
+        if round > 0 {
+            assert_eq!(rows.get(b"large").await.unwrap().unwrap().value, vec![round - 1; 30_000]);
+        }
+        rows.commit(put(b"large", vec![round; 30_000])).await.unwrap();
+        let kept = rows.get(b"large").await.unwrap().unwrap();
+        assert!(kept.revision > last);
+        last = kept.revision;
+        rows.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_second_one_on_the_same_directory_is_refused_and_told_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = Sled::open(dir.path()).unwrap();
+    let why = Sled::open(dir.path()).err().unwrap().to_string();
+    assert!(why.contains("another jackfield uses it"), "{why}");
+    first.commit(put(b"a", "1")).await.unwrap();
+    first.close().await.unwrap();
+    assert!(Sled::open(dir.path()).is_ok());
+}
+
+#[tokio::test]
+async fn a_damaged_database_is_a_fault_that_says_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    Sled::open(dir.path()).unwrap().close().await.unwrap();
+    std::fs::write(dir.path().join(opening::FOLDER).join("conf"), [0xff; 64]).unwrap();
+    let why = Sled::open(dir.path()).err().unwrap().to_string();
+    assert!(why.contains("backup"), "{why}");
+}
+
+#[tokio::test]
+async fn an_unfinished_snapshot_is_not_taken_for_the_newest() {
+    let dir = tempfile::tempdir().unwrap();
+    Sled::open(dir.path()).unwrap().close().await.unwrap();
+    std::fs::write(dir.path().join(opening::FOLDER).join("snap.FFFFFFFFFFFFFFFF.generating"), b"torn").unwrap();
+    assert!(Sled::open(dir.path()).is_ok());
+}
+
+struct Switch {
+    fails: Arc<AtomicBool>,
+}
+
+impl Syncing for Switch {
+    fn sync(&mut self) -> io::Result<()> {
+        if self.fails.load(Ordering::SeqCst) { Err(io::Error::other("the disk is gone")) } else { Ok(()) }
+    }
+}
+
+#[tokio::test]
+async fn after_a_failed_sync_nothing_is_acknowledged_any_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let fails = Arc::new(AtomicBool::new(false));
+    let rows = Sled::open_with(dir.path(), |_| Box::new(Switch { fails: Arc::clone(&fails) })).unwrap();
+    rows.commit(put(b"a", "1")).await.unwrap();
+    fails.store(true, Ordering::SeqCst);
+    assert!(matches!(rows.commit(put(b"a", "2")).await, Err(CommitError::Fault(_))));
+    fails.store(false, Ordering::SeqCst);
+    let fault = rows.commit(put(b"b", "1")).await.unwrap_err().to_string();
+    assert!(fault.contains("the disk is gone"), "{fault}");
+    assert!(rows.health().is_err());
+    assert!(rows.get(b"a").await.is_err(), "nobody knows which of the two values is on the disk");
+    assert_eq!(rows.get(b"b").await.unwrap(), None);
+}
+
+struct Gate(std::sync::mpsc::Receiver<()>);
+
+impl Syncing for Gate {
+    fn sync(&mut self) -> io::Result<()> {
+        self.0.recv().map_err(io::Error::other)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_shown_what_is_not_on_the_disk_yet() {
+    let dir = tempfile::tempdir().unwrap();
+    let (open, gate) = std::sync::mpsc::channel();
+    let rows = Arc::new(Sled::open_with(dir.path(), |_| Box::new(Gate(gate))).unwrap());
+    let writer = tokio::spawn({
+        let rows = Arc::clone(&rows);
+        async move { rows.commit(put(b"a", "1")).await }
+    });
+    // Once sled has it, the group waits at the gate.
+    while rows.read(|db| layout::get(db, b"a")).unwrap().is_none() {
+        tokio::task::yield_now().await;
+    }
+    let synced = Arc::new(AtomicBool::new(false));
+    let readers: Vec<_> = (0..2)
+        .map(|way| {
+            let (rows, synced) = (Arc::clone(&rows), Arc::clone(&synced));
+            tokio::spawn(async move {
+                let found = match way {
+                    0 => rows.get(b"a").await.unwrap().is_some(),
+                    _ => !rows.scan(b"a", b"b", 9, false).await.unwrap().is_empty(),
+                };
+                (found, synced.load(Ordering::SeqCst))
+            })
+        })
+        .collect();
+    assert_eq!(rows.get(b"other").await.unwrap(), None, "whoever reads elsewhere does not wait");
+    tokio::task::yield_now().await;
+    synced.store(true, Ordering::SeqCst);
+    open.send(()).unwrap();
+    for reader in readers {
+        assert_eq!(reader.await.unwrap(), (true, true), "found, and not before the sync");
+    }
+    writer.await.unwrap().unwrap();
+}
+
+fn files_of_sleds_own(dir: &Path) -> usize {
+    std::fs::read_dir(dir.join("rows/blobs")).unwrap().count()
+}
+
+#[tokio::test]
+async fn no_page_grows_so_large_that_sled_keeps_it_in_a_file_that_it_never_syncs() {
+    let dir = tempfile::tempdir().unwrap();
+    let rows = Sled::open(dir.path()).unwrap();
+    // The longest keys with nothing in common at their beginnings, so that index pages hold them whole, and the largest values.
+    for round in 0..3_u8 {
+        for group in 0..12_u64 {
+            let writes = (0..60_u64)
+                .map(|n| {
+                    let number = (group * 60 + n).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                    let key = number.to_be_bytes().into_iter().chain([n as u8; KEY_BYTES_MAX - 8]).collect();
+                    let bytes = if n == 0 { VALUE_BYTES_MAX } else { 4_096 };
+                    Write::Put { key, value: vec![round; bytes].into(), expect: Expect::Anything }
+                })
+                .collect();
+            rows.commit(Batch { writes }).await.unwrap();
+        }
+    }
+    assert_eq!(files_of_sleds_own(dir.path()), 0);
+    rows.close().await.unwrap();
+    let again = Sled::open(dir.path()).unwrap();
+    assert_eq!(again.scan(&[0], &[0xff; 9], usize::MAX, false).await.unwrap().len(), 720);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_row_is_read_whole_while_it_is_written_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let rows = Arc::new(Sled::open(dir.path()).unwrap());
+    rows.commit(put(b"a", vec![0; 50_000])).await.unwrap();
+    let writer = tokio::spawn({
+        let rows = Arc::clone(&rows);
+        async move {
+            for round in 1..=60_u8 {
+                rows.commit(put(b"a", vec![round; 20_000 + usize::from(round)])).await.unwrap();
+            }
+        }
+    });
+    while !writer.is_finished() {
+        let value = rows.get(b"a").await.unwrap().unwrap().value;
+        assert!(value.iter().all(|byte| Some(byte) == value.first()), "two values were mixed");
+        tokio::task::yield_now().await;
+    }
+    writer.await.unwrap();
+    let pieces = rows.read(|db| Ok(db.scan_prefix(b"p").count())).unwrap();
+    assert_eq!(pieces, 5, "pieces of values that are gone are gone");
+}

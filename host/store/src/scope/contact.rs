@@ -101,6 +101,9 @@ impl TenantStore {
     pub async fn turns(&self, id: &ContactId) -> Result<Vec<Turn>, StoreFault> {
         let range = self.range(Table::Turn, &id.to_bytes());
         let page = self.shared.rows.scan(&range.from, &range.to, usize::MAX, false).await?;
+        if page.is_empty() {
+            return Ok(Vec::new());
+        }
         let held = self.shared.keyring.of(&self.id).await?;
         let mut turns = Vec::new();
         let mut whole = Zeroizing::new(Vec::new());

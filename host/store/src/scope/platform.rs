@@ -190,10 +190,12 @@ pub struct PlatformChange {
 }
 
 impl PlatformChange {
-    /// Writes a tenant, and its place below its parent. A name that was erased gets a new key.
+    /// Writes a tenant, and its place below its parent. A new one under a name that was erased gets a new key.
     pub fn tenant(mut self, tenant: &Tenant, expect: Expect) -> Self {
         let name = tenant.id.as_str().as_bytes();
-        self.steps.push(Step::Revive(tenant.id.clone()));
+        if expect == Expect::Absent {
+            self.steps.push(Step::Revive(tenant.id.clone()));
+        }
         self.steps.put(keys::platform(Table::Tenant, name), tenant, Sealing::None, expect);
         if let Some(parent) = &tenant.parent {
             self.steps.mark(keys::tenant(parent, Table::Child, name), Bytes::new());

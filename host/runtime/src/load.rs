@@ -1,0 +1,140 @@
+//! Loads a version: from memory, from this node's disk, or from the component once more.
+//!
+//! Every call asks it. The usual way is a look into the shelf. After an eviction the artifact is authenticated and mapped again;
+//! after an upgrade of the host, or on a node that never saw the upload, it is compiled again from the stored component. That
+//! takes seconds and goes on in the background, while the calls that need it are answered by the fallback.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use jackfield_domain::flow::plugin::SlotClass;
+use jackfield_domain::id::Digest;
+use jackfield_domain::ports::blobs::Blobs;
+use jackfield_domain::refusal::{Code, Refusal};
+
+use crate::artifact::map::map;
+use crate::artifact::{Artifacts, Authenticated};
+use crate::compile::outside::{Compiled, Compiler};
+use crate::prepared::{GuestEngine, Prepared};
+use crate::runtime::RuntimeFault;
+use crate::shelf::{Key, Shelf};
+
+/// Why a version cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LoadError {
+    /// The component's doing.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Ours.
+    #[error(transparent)]
+    Fault(#[from] RuntimeFault),
+}
+
+/// What loading needs.
+pub(crate) struct Loader {
+    pub(crate) small: GuestEngine,
+    pub(crate) large: GuestEngine,
+    pub(crate) artifacts: Artifacts,
+    pub(crate) compiler: Compiler,
+    pub(crate) shelf: Shelf,
+    pub(crate) blobs: Arc<dyn Blobs>,
+}
+
+/// Runs what blocks where blocking is allowed.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, RuntimeFault> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| RuntimeFault::Panicked(error.to_string()))
+}
+
+impl Loader {
+    /// A version that is ready to run.
+    pub(crate) async fn load(self: &Arc<Self>, key: Key) -> Result<Arc<Prepared>, LoadError> {
+        let place = self.shelf.place(key);
+        if let Some(prepared) = place.cell.get() {
+            return Ok(Arc::clone(prepared));
+        }
+        // A task of its own: the call that began it may give up, the next one should find it done.
+        let loader = Arc::clone(self);
+        let loading = tokio::spawn(async move {
+            let loaded = place.cell.get_or_try_init(|| loader.fetch(key)).await.map(Arc::clone);
+            match &loaded {
+                Ok(_) => loader.shelf.make_room(),
+                Err(_) => loader.shelf.forget_empty(&key),
+            }
+            loaded
+        });
+        loading.await.map_err(|error| RuntimeFault::Panicked(error.to_string()))?
+    }
+
+    async fn fetch(self: &Arc<Self>, (digest, class): Key) -> Result<Arc<Prepared>, LoadError> {
+        if let Some(artifact) = self.authentic(digest).await? {
+            return self.link(class, digest, artifact).await;
+        }
+        let component = self.blobs.get(&digest).await.map_err(RuntimeFault::from)?.ok_or(RuntimeFault::NoComponent(digest))?;
+        let (artifact, _) = self.compile(digest, class, component).await?;
+        self.link(class, digest, artifact).await
+    }
+
+    /// The artifact on disk, if it is this node's.
+    pub(crate) async fn authentic(self: &Arc<Self>, digest: Digest) -> Result<Option<Authenticated>, RuntimeFault> {
+        let loader = Arc::clone(self);
+        blocking(move || loader.artifacts.authenticate(&digest)).await?
+    }
+
+    /// Compiles a component and keeps the artifact. A component that once stopped the compiler is not tried again.
+    pub(crate) async fn compile(
+        self: &Arc<Self>,
+        digest: Digest,
+        class: SlotClass,
+        component: Bytes,
+    ) -> Result<(Authenticated, Duration), LoadError> {
+        let loader = Arc::clone(self);
+        if let Some(refusal) = blocking(move || loader.artifacts.condemned(&digest)).await?? {
+            return Err(refusal.into());
+        }
+        let (artifact, took) = match self.compiler.compile(class, component).await? {
+            Compiled::Artifact(artifact, took) => (artifact, took),
+            Compiled::Refused { refusal, killed } => {
+                if killed {
+                    let (loader, why) = (Arc::clone(self), refusal.clone());
+                    blocking(move || loader.artifacts.condemn(&digest, &why)).await??;
+                }
+                return Err(refusal.into());
+            }
+        };
+        let loader = Arc::clone(self);
+        blocking(move || loader.artifacts.keep(&digest, &artifact)).await??;
+        let kept = self.authentic(digest).await?;
+        let why = "it was written and is not authentic".to_owned();
+        Ok((kept.ok_or(RuntimeFault::Artifact { digest, why })?, took))
+    }
+
+    /// Maps and links an artifact.
+    pub(crate) async fn link(
+        self: &Arc<Self>,
+        class: SlotClass,
+        digest: Digest,
+        artifact: Authenticated,
+    ) -> Result<Arc<Prepared>, LoadError> {
+        let loader = Arc::clone(self);
+        let linked = blocking(move || {
+            let engine = loader.engine(class);
+            let component = map(engine.engine(), &artifact)
+                .map_err(|error| LoadError::Fault(RuntimeFault::Artifact { digest, why: format!("{error:#}") }))?;
+            Prepared::link(engine, &component, artifact.bytes()).map_err(LoadError::Refused)
+        });
+        Ok(Arc::new(linked.await??))
+    }
+
+    fn engine(&self, class: SlotClass) -> &GuestEngine {
+        match class {
+            SlotClass::Small => &self.small,
+            SlotClass::Large => &self.large,
+        }
+    }
+}
+
+/// The refusal of a component that cannot be described, for the one who sent it.
+pub(crate) fn bad_describe(why: &str) -> Refusal {
+    Refusal::new(Code::BadDescribe, format!("describe did not answer: {why}")).at("describe")
+}

@@ -1,0 +1,10 @@
+//! Gives each scope its typed store: one tenant's, and the platform's.
+//!
+//! A scope is taken once, from [`crate::Store`], and from then on every row is named by its noun and id. What a scope keeps beside
+//! plain rows has a file of its own: contacts with their trails, plugin state, counters.
+
+pub(crate) mod contact;
+pub(crate) mod platform;
+pub(crate) mod state;
+pub(crate) mod tenant;
+pub(crate) mod usage;
