@@ -8,7 +8,7 @@ use jackfield_tests::artifacts;
 use jackfield_tests::platform::{Operator, Platform, Tenancy};
 use serde_json::{Value, json};
 
-use super::answers::{ACME, CALLER, acme};
+use super::answers::{ACME, CALLER, acme, last_turn};
 
 /// Guests, the failure code that each must end with, and the settings that choose its sin.
 fn sins() -> Vec<(&'static str, &'static str, Value)> {
@@ -18,7 +18,8 @@ fn sins() -> Vec<(&'static str, &'static str, Value)> {
         ("recurses", "stack-exceeded", json!({})),
         ("traps", "trapped", json!({})),
         ("returns-10mb", "output-exceeded", json!({})),
-        ("nonsense", "nonsense", json!({})),
+        ("nonsense", "output-exceeded", json!({})),
+        ("lies", "unlisted", json!({})),
         ("floods-log", "log-exceeded", json!({})),
         ("floods-state", "stored-exceeded", json!({})),
         ("floods-host-calls", "host-calls-exceeded", json!({})),
@@ -63,6 +64,79 @@ async fn a_hostile_plugin_costs_its_caller_nothing_and_its_neighbour_nothing() {
         let neighbour = line.call(CALLER, ACME).arrive().await.unwrap();
         assert!(neighbour.twiml.first("Gather").is_some(), "after {guest} the neighbour heard {:?}", neighbour.twiml);
     }
+    platform.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_decision_that_cannot_be_reaches_a_caller() {
+    let platform = Platform::start().await.unwrap();
+    let line = platform.operator.connect_twilio("twilio").await.unwrap();
+    let component = artifacts::guest("nonsense").unwrap();
+    let number = "+18007771111";
+    let tenancy = Tenancy { tenant: "odd", number, component, settings: json!({}), queues: &["front-desk"], plan: "maximum" };
+    platform.operator.onboard("twilio", tenancy).await.unwrap();
+    default_route(&platform.operator, "odd", "front-desk").await;
+    let sins = [
+        ("no-actions", "nonsense"),
+        ("keep-and-more", "nonsense"),
+        ("after-the-end", "nonsense"),
+        ("empty-text", "nonsense"),
+        ("control-characters", "nonsense"),
+        ("broken-ssml", "cannot-render"),
+        ("hostile-ssml", "cannot-render"),
+        ("loopback-url", "nonsense"),
+        ("file-url", "nonsense"),
+        ("play-for-ever", "nonsense"),
+        ("pause-for-ever", "nonsense"),
+        ("bad-language", "nonsense"),
+        ("unknown-queue", "nonsense"),
+        ("bad-tag", "nonsense"),
+        ("foreign-caller-id", "nonsense"),
+        ("bad-number", "nonsense"),
+        ("unknown-flow", "nonsense"),
+        ("unknown-person", "nonsense"),
+        ("no-targets", "nonsense"),
+        ("many-targets", "nonsense"),
+        ("double-keys", "nonsense"),
+        ("no-choices", "nonsense"),
+        ("asks-for-ever", "nonsense"),
+        ("records-for-ever", "nonsense"),
+        ("bad-rejection", "nonsense"),
+        ("unregistered-kind", "nonsense"),
+        ("huge-kind", "nonsense"),
+    ];
+    for (sin, code) in sins {
+        platform.operator.ok(Method::PUT, "/v1/tenants/odd/flows/main/settings", json!({"sin": sin})).await.unwrap();
+        let made = platform.operator.ok(Method::POST, "/v1/tenants/odd/flows/main/releases", json!({"plugin": "logic", "note": sin})).await.unwrap();
+        let live = json!({"release": made["number"]});
+        platform.operator.ok(Method::PUT, "/v1/tenants/odd/flows/main/aliases/live", live).await.unwrap();
+        let call = line.call(CALLER, number);
+        let heard = call.arrive().await.unwrap();
+        assert!(heard.twiml.queue().is_some_and(|queue| queue.contains("front-desk")), "{sin}: {:?}", heard.twiml);
+        let turn = last_turn(&platform, "odd", &call.sid).await;
+        assert_eq!(turn["attempts"][0]["failure"]["code"].as_str(), Some(code), "{sin}: {}", turn["attempts"][0]["failure"]);
+    }
+    platform.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_capability_call_stands_in_the_trail_by_name_and_digest() {
+    let platform = Platform::start().await.unwrap();
+    let line = platform.operator.connect_twilio("twilio").await.unwrap();
+    let component = artifacts::guest("echo").unwrap();
+    let tenancy = Tenancy { tenant: "curious", number: ACME, component, settings: json!({"queue": "sales"}), queues: &["sales"], plan: "standard" };
+    platform.operator.onboard("twilio", tenancy).await.unwrap();
+    let call = line.call(CALLER, ACME);
+    call.arrive().await.unwrap();
+    let turn = last_turn(&platform, "curious", &call.sid).await;
+    assert_eq!(turn["answered_by"], "plugin", "{turn}");
+    let told = turn["attempts"][0]["told"].as_array().unwrap();
+    let names: BTreeSet<&str> = told.iter().map(|told| told["name"].as_str().unwrap()).collect();
+    for interface in ["settings.", "directory.", "state.", "outcome.", "customer."] {
+        assert!(names.iter().any(|name| name.starts_with(interface)), "{interface} is not in {names:?}");
+    }
+    assert!(told.iter().all(|told| told["ask"].as_str().is_some_and(|digest| digest.len() == 64) && told["answer"].as_str().is_some()));
+    assert!(!turn["attempts"][0]["log"].as_array().unwrap().is_empty(), "nothing was logged");
     platform.stop().await;
 }
 

@@ -1,7 +1,7 @@
 //! Stands in for `jackfield compile` in this crate's tests: the child without the server around it.
 
-use std::io::{stderr, stdin, stdout};
 use std::io::Write as _;
+use std::io::{stderr, stdin, stdout};
 use std::process::ExitCode;
 
 use jackfield_domain::flow::plugin::SlotClass;

@@ -20,12 +20,13 @@ pub(crate) const SMALL_MEMORY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Largest declared memory of a small plugin: the small engine rewrites up to 2 MiB between calls, and a plugin that begins
 /// with more than twice that is slow there and better off among its like.
 pub(crate) const SMALL_DECLARED_BYTES_MAX: u64 = 4 * 1024 * 1024;
-/// Core instances of one component: QuickJS is eleven.
-pub(crate) const SMALL_CORE_INSTANCES_MAX: u32 = 12;
 /// Elements of one table: QuickJS has 737, the largest Rust plugin seen a few thousand.
 pub(crate) const SMALL_TABLE_ELEMENTS_MAX: u32 = 16_384;
-/// Core instances of one component: Python is thirty-eight.
-pub(crate) const LARGE_CORE_INSTANCES_MAX: u32 = 64;
+/// Core instances of one component as declared: Python is thirty-eight.
+pub(crate) const DECLARED_CORE_INSTANCES_MAX: u32 = 64;
+/// Core instances of one component as made: the engine adds one for each pair of inner components that call each other; QuickJS
+/// declares eleven and gets thirteen.
+pub(crate) const CORE_INSTANCES_MAX: u32 = 96;
 /// Elements of one table: StarlingMonkey has 7,688, Python 5,670; with room for larger programs.
 pub(crate) const LARGE_TABLE_ELEMENTS_MAX: u32 = 50_000;
 /// Memories of one component: every toolchain makes one; a composed component a few.
@@ -98,21 +99,21 @@ fn pooling(class: SlotClass, Pool { slots, running }: Pool) -> PoolingAllocation
     // Memory to keep and rewrite between calls instead of handing it back to the kernel: it must cover what a guest touches, or
     // every call pays for system calls, and two cores are slower than one. 2 MiB covers an untuned Rust guest and QuickJS;
     // 16 MiB covers StarlingMonkey and Python.
-    let (memory_bytes_max, keep_bytes, core_instances, table_elements, table_keep_bytes, stack_keep_bytes) = match class {
-        SlotClass::Small => (SMALL_MEMORY_BYTES_MAX, 2 << 20, SMALL_CORE_INSTANCES_MAX, SMALL_TABLE_ELEMENTS_MAX, 16 << 10, 16 << 10),
-        SlotClass::Large => (large_memory_bytes_max, 16 << 20, LARGE_CORE_INSTANCES_MAX, LARGE_TABLE_ELEMENTS_MAX, 64 << 10, 64 << 10),
+    let (memory_bytes_max, keep_bytes, table_elements, table_keep_bytes, stack_keep_bytes) = match class {
+        SlotClass::Small => (SMALL_MEMORY_BYTES_MAX, 2 << 20, SMALL_TABLE_ELEMENTS_MAX, 16 << 10, 16 << 10),
+        SlotClass::Large => (large_memory_bytes_max, 16 << 20, LARGE_TABLE_ELEMENTS_MAX, 64 << 10, 64 << 10),
     };
     let mut pool = PoolingAllocationConfig::new();
     pool.pagemap_scan(Enabled::No);
     pool.decommit_batch_size(1);
     pool.total_component_instances(slots);
     // Multiples of the slots, so that nothing but the number of running guests can ever run out.
-    pool.total_core_instances(slots.saturating_mul(core_instances));
+    pool.total_core_instances(slots.saturating_mul(CORE_INSTANCES_MAX));
     pool.total_memories(slots.saturating_mul(MEMORIES_MAX));
     pool.total_tables(slots.saturating_mul(TABLES_MAX));
     // A dropped invocation gives its stack back a moment after its permit: twice as many stacks as guests that run.
     pool.total_stacks(running.saturating_mul(2).max(2));
-    pool.max_core_instances_per_component(core_instances);
+    pool.max_core_instances_per_component(CORE_INSTANCES_MAX);
     pool.max_memories_per_component(MEMORIES_MAX);
     pool.max_tables_per_component(TABLES_MAX);
     pool.max_component_instance_size(1 << 20);

@@ -88,9 +88,7 @@ pub(crate) async fn run(prepared: Arc<Prepared>, call: Call, frame: Frame) -> Ra
     let (result, uncounted) = match answered {
         Ok(Ok(Some(result))) => (result, false),
         Ok(Ok(None)) => (Err(does_not(function)), false),
-        Ok(Err(Stopped { stage, error })) => {
-            (Err(classify(&error, stage, &store.data().meter, &limits)), leaves_fuel_uncounted(&error))
-        }
+        Ok(Err(Stopped { stage, error })) => (Err(classify(&error, stage, &store.data().meter, &limits)), leaves_fuel_uncounted(&error)),
         Err(_) => (Err(out_of_time(store.data(), &frame)), false),
     };
     finish(store, result, &frame, uncounted, began)
@@ -127,9 +125,7 @@ async fn answer(
         Function::Prompt => {
             exports.prompt(store, &instance, about, event).await.map(|answer| answer.map(|result| result.map(Outcome::Persona)))
         }
-        Function::Notify => {
-            exports.notify(store, &instance, about, event).await.map(|answer| answer.map(|()| Ok(Outcome::Nothing)))
-        }
+        Function::Notify => exports.notify(store, &instance, about, event).await.map(|answer| answer.map(|()| Ok(Outcome::Nothing))),
     };
     answered.map_err(at(Stage::Run))
 }

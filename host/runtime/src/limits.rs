@@ -9,7 +9,7 @@ use std::time::Duration;
 use jackfield_domain::budget::{Limit, Limits};
 use wasmtime::{ResourceLimiter, Result};
 
-use crate::engine::{LARGE_CORE_INSTANCES_MAX, MEMORIES_MAX, TABLES_MAX};
+use crate::engine::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLES_MAX};
 
 /// How often a guest may go on after "exhausted" or "full" before it is ended: enough to say goodbye in an orderly way, too few
 /// to spin on.
@@ -157,7 +157,7 @@ impl ResourceLimiter for Meter {
     }
 
     fn instances(&self) -> usize {
-        usize::try_from(LARGE_CORE_INSTANCES_MAX).unwrap_or(usize::MAX)
+        usize::try_from(CORE_INSTANCES_MAX).unwrap_or(usize::MAX)
     }
 
     fn tables(&self) -> usize {

@@ -119,8 +119,7 @@ impl Loader {
         let loader = Arc::clone(self);
         let linked = blocking(move || {
             let engine = loader.engine(class);
-            let component = map(engine.engine(), &artifact)
-                .map_err(|error| LoadError::Fault(RuntimeFault::Artifact { digest, why: format!("{error:#}") }))?;
+            let component = map(engine.engine(), &artifact).map_err(|error| unmapped(digest, &error))?;
             Prepared::link(engine, &component, artifact.bytes()).map_err(LoadError::Refused)
         });
         Ok(Arc::new(linked.await??))
@@ -132,6 +131,16 @@ impl Loader {
             SlotClass::Large => &self.large,
         }
     }
+}
+
+/// An authentic artifact that the engine does not take is one whose instances would not fit a slot; what the system refuses is
+/// ours.
+fn unmapped(digest: Digest, error: &wasmtime::Error) -> LoadError {
+    let why = format!("{error:#}");
+    if error.root_cause().is::<std::io::Error>() {
+        return RuntimeFault::Artifact { digest, why }.into();
+    }
+    Refusal::new(Code::ComponentTooComplex, format!("the component does not fit the engine: {why}")).into()
 }
 
 /// The refusal of a component that cannot be described, for the one who sent it.

@@ -31,10 +31,8 @@ pub(crate) struct Machine {
 
 /// Reads the limits, and raises that of open files as far as the system lets us: each loaded artifact keeps its file open.
 pub(crate) fn measure(settings: &RuntimeSettings) -> Result<Machine, RuntimeFault> {
-    let maps_max = fs::read_to_string("/proc/sys/vm/max_map_count")
-        .ok()
-        .and_then(|text| text.trim().parse().ok())
-        .unwrap_or(MAPS_MAX_DEFAULT);
+    let maps_max =
+        fs::read_to_string("/proc/sys/vm/max_map_count").ok().and_then(|text| text.trim().parse().ok()).unwrap_or(MAPS_MAX_DEFAULT);
     let files_max = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(FILES_RESERVED + ARTIFACTS_MIN);
     share(maps_max, files_max, u64::from(settings.small_slots) + u64::from(settings.large_slots))
 }

@@ -63,7 +63,7 @@ fn unlinked(error: &wasmtime::Error, component: &Component, on: &GuestEngine) ->
     let why = format!("{error:#}");
     let ty = component.component_type();
     let at = ty.imports(&on.engine).map(|(name, _)| name).find(|name| why.contains(&format!("`{name}`")));
-    let refusal = Refusal::new(Code::BadExport, format!("an import is not what the contract {} says: {why}", v1::VERSION));
+    let refusal = Refusal::new(Code::WrongContract, format!("an import is not what the contract {} says: {why}", v1::VERSION));
     match at {
         Some(name) => refusal.at(name),
         None => refusal,

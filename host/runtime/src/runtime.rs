@@ -216,9 +216,9 @@ impl Runtime {
         let left = wall.saturating_sub(began.elapsed());
         let tenant = call.contact.tenant.clone();
         let yield_fuel = self.inner.settings.yield_fuel;
-        let ran = self.inner.on_guest_threads(&tenant, left, move |wall| {
-            invocation::run(prepared, call, Frame { limits, wall, yield_fuel, input_bytes })
-        });
+        let ran = self
+            .inner
+            .on_guest_threads(&tenant, left, move |wall| invocation::run(prepared, call, Frame { limits, wall, yield_fuel, input_bytes }));
         match ran.await {
             Ok(ran) => ran,
             Err(NotRun::NoPlace) => not_ready(format!("no guest thread was free within {} ms", wall.as_millis())),

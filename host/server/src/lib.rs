@@ -16,3 +16,4 @@ pub mod refusals;
 pub mod serve;
 pub mod telemetry;
 pub mod webhook;
+mod work;

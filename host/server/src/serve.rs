@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use crate::app::App;
 use crate::config::Config;
 use crate::config::environment::Environment;
-use crate::{admin, bootstrap, webhook};
+use crate::{admin, bootstrap, webhook, work};
 
 /// A server that runs.
 pub struct Server {
@@ -71,7 +71,8 @@ async fn listen(app: Arc<App>, config: &Config, operator_token: Option<String>, 
     let mut tasks = JoinSet::new();
     let health = Router::new().route("/live", get(|| async { StatusCode::NO_CONTENT })).route("/ready", get(ready)).with_state(app.clone());
     serve(&mut tasks, hooks, webhook::router(app.clone()), stopped.clone());
-    serve(&mut tasks, admin_listener, admin::router(app.clone()).merge(health), stopped);
+    serve(&mut tasks, admin_listener, admin::router(app.clone()).merge(health), stopped.clone());
+    tasks.spawn(work::sweep(app.clone(), stopped));
     Ok(Server { app, hooks: hooks_at, admin: admin_at, operator_token, new_master_key, stop, tasks })
 }
 

@@ -81,11 +81,18 @@ impl Store {
         let opened = opening.await.map_err(|e| StoreFault::Open { dir: dir.to_owned(), why: format!("opening was interrupted: {e}") })?;
         let (rows, blobs) = opened?;
         let store = Self::over(Arc::new(rows), Arc::new(blobs), master);
-        transfer::check_whole(&store.shared).await?;
-        // Another master key, or another layout, is told before anything is written.
-        instance::of(&store.shared).await?;
-        erase::resume(&store.shared).await?;
+        if let Err(fault) = store.begin().await {
+            store.close().await;
+            return Err(fault);
+        }
         Ok(store)
+    }
+
+    /// What is wrong is told before anything is written: half an import, another layout, another master key.
+    async fn begin(&self) -> Result<(), StoreFault> {
+        transfer::check_whole(&self.shared).await?;
+        instance::of(&self.shared).await?;
+        erase::resume(&self.shared).await
     }
 
     /// In memory, for tests: it does everything but survive.

@@ -7,7 +7,7 @@ use wasmparser::{CanonicalFunction, CanonicalOption, ComponentInstance, DataKind
 
 use super::body::{self, Body};
 use super::{malformed, too_complex};
-use crate::engine::{LARGE_CORE_INSTANCES_MAX, LARGE_TABLE_ELEMENTS_MAX, MEMORIES_MAX};
+use crate::engine::{DECLARED_CORE_INSTANCES_MAX, LARGE_TABLE_ELEMENTS_MAX, MEMORIES_MAX};
 use jackfield_domain::budget::HOST_MEMORY_BYTES_MAX;
 use jackfield_domain::refusal::{Code, Refusal};
 
@@ -40,8 +40,7 @@ pub(super) struct Sizes {
     pub(super) memory_bytes: u64,
     /// Of the largest declared table.
     pub(super) table_elements_largest: u64,
-    /// That instantiating makes.
-    pub(super) core_instances: u64,
+    core_instances: u64,
     functions: u64,
     types: u64,
     modules: u64,
@@ -104,7 +103,7 @@ impl Sizes {
                         self.core_instances += 1;
                     }
                 }
-                at_most(self.core_instances, u64::from(LARGE_CORE_INSTANCES_MAX), "core instances")?;
+                at_most(self.core_instances, u64::from(DECLARED_CORE_INSTANCES_MAX), "core instances")?;
             }
             Payload::ComponentInstanceSection(reader) => {
                 for instance in reader.clone() {

@@ -18,7 +18,7 @@ use jackfield_domain::refusal::{Code, Refusal};
 use wasmparser::Validator;
 
 pub(crate) use self::metadata::check_metadata;
-use crate::engine::{SMALL_CORE_INSTANCES_MAX, SMALL_DECLARED_BYTES_MAX, SMALL_TABLE_ELEMENTS_MAX, features};
+use crate::engine::{SMALL_DECLARED_BYTES_MAX, SMALL_TABLE_ELEMENTS_MAX, features};
 
 /// Largest upload: Python is 18 MB, and nothing that routes calls needs more.
 pub(crate) const COMPONENT_BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -42,9 +42,7 @@ pub(crate) struct Checked {
 pub(crate) fn check(component: &[u8]) -> Result<Checked, Refusal> {
     check_form(component)?;
     let sizes = bounds::measure(component)?;
-    Validator::new_with_features(features())
-        .validate_all(component)
-        .map_err(|error| malformed(&error))?;
+    Validator::new_with_features(features()).validate_all(component).map_err(|error| malformed(&error))?;
     let names::Names { contract, exports, imports, import_names } = names::check(component)?;
     Ok(Checked { class: class(&sizes), contract, exports, imports, import_names })
 }
@@ -73,9 +71,7 @@ fn check_form(component: &[u8]) -> Result<(), Refusal> {
 /// Small where the small engine's slots fit it: by what its modules declare, which is what every instance begins with. What it
 /// asks for later is the memory limit's business.
 fn class(sizes: &bounds::Sizes) -> SlotClass {
-    let is_small = sizes.memory_bytes <= SMALL_DECLARED_BYTES_MAX
-        && sizes.core_instances <= u64::from(SMALL_CORE_INSTANCES_MAX)
-        && sizes.table_elements_largest <= u64::from(SMALL_TABLE_ELEMENTS_MAX);
+    let is_small = sizes.memory_bytes <= SMALL_DECLARED_BYTES_MAX && sizes.table_elements_largest <= u64::from(SMALL_TABLE_ELEMENTS_MAX);
     if is_small { SlotClass::Small } else { SlotClass::Large }
 }
 

@@ -32,8 +32,7 @@ pub(super) struct Names {
 
 /// Checks every import and export of the outermost component.
 pub(super) fn check(component: &[u8]) -> Result<Names, Refusal> {
-    let mut names =
-        Names { contract: String::new(), exports: BTreeSet::new(), imports: BTreeSet::new(), import_names: Vec::new() };
+    let mut names = Names { contract: String::new(), exports: BTreeSet::new(), imports: BTreeSet::new(), import_names: Vec::new() };
     let mut depth = 0_usize;
     for payload in Parser::new(0).parse_all(component) {
         match payload.map_err(|error| malformed(&error))? {

@@ -108,8 +108,7 @@ async fn converse(child: &mut Child, component: Bytes) -> std::io::Result<Answer
             let _closed = pipe.shutdown().await;
         }
     };
-    let ((), artifact, complaint) =
-        tokio::join!(write, read(stdout, ARTIFACT_BYTES_MAX + 1), read(stderr, COMPLAINT_BYTES_MAX));
+    let ((), artifact, complaint) = tokio::join!(write, read(stdout, ARTIFACT_BYTES_MAX + 1), read(stderr, COMPLAINT_BYTES_MAX));
     let artifact = artifact?;
     if artifact.len() as u64 > ARTIFACT_BYTES_MAX {
         child.start_kill()?;

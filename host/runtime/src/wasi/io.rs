@@ -82,9 +82,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
 
 fn polls(linker: &mut Linker<Guest>) -> Result<()> {
     let mut poll = interface(linker, "wasi:io/poll")?;
-    poll.resource("pollable", ResourceType::host::<Pollable>(), |mut store, handle| {
-        Ok(store.data_mut().time.drop_pollable(handle)?)
-    })?;
+    poll.resource("pollable", ResourceType::host::<Pollable>(), |mut store, handle| Ok(store.data_mut().time.drop_pollable(handle)?))?;
     function(&mut poll, "[method]pollable.ready", |guest, (pollable,): (Resource<Pollable>,)| {
         Ok((guest.time.is_ready(pollable.rep())?,))
     })?;
@@ -103,9 +101,11 @@ fn inputs(linker: &mut Linker<Guest>) -> Result<()> {
     let mut streams = interface(linker, "wasi:io/streams")?;
     streams.resource("input-stream", ResourceType::host::<InputStream>(), |_, _| Ok(()))?;
     for read in ["read", "blocking-read"] {
-        function(&mut streams, &format!("[method]input-stream.{read}"), |_, _: (Resource<InputStream>, u64)| -> Result<Written<Vec<u8>>> {
-            Ok((Err(StreamError::Closed),))
-        })?;
+        function(
+            &mut streams,
+            &format!("[method]input-stream.{read}"),
+            |_, _: (Resource<InputStream>, u64)| -> Result<Written<Vec<u8>>> { Ok((Err(StreamError::Closed),)) },
+        )?;
     }
     for skip in ["skip", "blocking-skip"] {
         function(&mut streams, &format!("[method]input-stream.{skip}"), |_, _: (Resource<InputStream>, u64)| -> Result<Written<u64>> {
@@ -135,14 +135,19 @@ fn outputs(linker: &mut Linker<Guest>) -> Result<()> {
     }
     for zeroes in ["write-zeroes", "blocking-write-zeroes-and-flush"] {
         let name = format!("[method]output-stream.{zeroes}");
-        function_at(&mut streams, &name, |(_, count)| *count, |guest, (handle, count): (Resource<OutputStream>, u64)| -> Result<Written<()>> {
-            if count > ZEROES_MAX {
-                return Err(BadStream::TooManyZeroes.into());
-            }
-            let zeroes: Vec<u8> = (0..count).map(|_| 0).collect();
-            guest.print(stream(&handle)?, &zeroes)?;
-            Ok((Ok(()),))
-        })?;
+        function_at(
+            &mut streams,
+            &name,
+            |(_, count)| *count,
+            |guest, (handle, count): (Resource<OutputStream>, u64)| -> Result<Written<()>> {
+                if count > ZEROES_MAX {
+                    return Err(BadStream::TooManyZeroes.into());
+                }
+                let zeroes: Vec<u8> = (0..count).map(|_| 0).collect();
+                guest.print(stream(&handle)?, &zeroes)?;
+                Ok((Ok(()),))
+            },
+        )?;
     }
     for splice in ["splice", "blocking-splice"] {
         let name = format!("[method]output-stream.{splice}");

@@ -55,8 +55,6 @@ pub(crate) const INTERFACES: [&str; 27] = [
     "wasi:sockets/tcp-create-socket",
     "wasi:sockets/udp",
     "wasi:sockets/udp-create-socket",
-
-
 ];
 
 /// Defines all of it.

@@ -13,6 +13,7 @@ pub mod default_routes;
 pub mod directory;
 pub mod door;
 pub mod flows;
+pub mod host;
 pub mod plugins;
 pub mod releases;
 pub mod routes;

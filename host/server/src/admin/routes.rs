@@ -14,7 +14,7 @@ use http::Method;
 
 use super::directory::{closure, hours, people, queues};
 use super::door::guard::{Who, enter};
-use super::{addresses, connections, contacts, default_routes, flows, plugins, releases, settings, tenants, tokens, usage};
+use super::{addresses, connections, contacts, default_routes, flows, host, plugins, releases, settings, tenants, tokens, usage};
 use crate::app::App;
 
 /// One route.
@@ -67,7 +67,7 @@ fn entries() -> Vec<Entry> {
 fn platform_level() -> Vec<Entry> {
     use Who::{Platform, Tenant};
     vec![
-        at(Method::GET, "/v1/host", Platform, tenants::host),
+        at(Method::GET, "/v1/host", Platform, host::show),
         at(Method::GET, "/v1/self", Tenant, tokens::who_am_i),
         at(Method::GET, "/v1/tokens", Tenant, tokens::list),
         at(Method::POST, "/v1/tokens", Tenant, tokens::create),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use http::StatusCode;
-use jackfield_domain::budget::{Limits, Plan};
+use jackfield_domain::budget::Plan;
 use jackfield_domain::id::TenantId;
 use jackfield_domain::ports::rows::Expect;
 use jackfield_domain::refusal::Code;
@@ -16,7 +16,6 @@ use jackfield_domain::tenant::token::Reach;
 use jackfield_domain::tenant::{DEPTH_MAX, Standing, Tenant};
 use jackfield_store::Found;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::door::body::Body;
 use super::door::guard::{Asked, Inside};
@@ -51,21 +50,6 @@ pub(crate) struct TenantChange {
     language: Option<String>,
     plan: Option<Plan>,
     standing: Option<Standing>,
-}
-
-/// What the host is and holds.
-pub(crate) async fn host(State(app): State<Arc<App>>, asked: Asked) -> Answer {
-    asked.no_query()?;
-    let resident = app.runtime.resident();
-    reply::plain(json!({
-        "version": env!("CARGO_PKG_VERSION"),
-        "instance": app.store.platform().instance_id().await.map_err(unread)?,
-        "store": if app.store.health().is_ok() { "healthy" } else { "acknowledges nothing; see the log" },
-        "artifacts": resident.artifacts,
-        "artifact_bytes": resident.bytes,
-        "artifact_bytes_max": resident.bytes_max,
-        "limits": Limits::host(),
-    }))
 }
 
 pub(crate) async fn list(State(app): State<Arc<App>>, asked: Asked) -> Answer {

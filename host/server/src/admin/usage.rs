@@ -1,4 +1,7 @@
 //! Answers for usage: what ran and what it cost, by the tenant's local day, flow and release.
+//!
+//! The route lays it open for the days that were asked for. The sums are the store's, added in the same batch as the contact that
+//! they count, so nothing is computed here and nothing can disagree with the trail.
 
 use std::sync::Arc;
 

@@ -4,22 +4,21 @@
 //! that a tenant's text can be made harmless for terminals in one place.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 
 use serde_json::Value;
 
 /// A column wider than that is cut in tables: labels may be long, and a line should fit.
 const CELL_CHARS_MAX: usize = 60;
 
-/// Writes one text to standard output.
-#[expect(clippy::print_stdout, reason = "a command line prints, and this is where")]
+/// Writes one text to standard output. Whoever listens may stop before the end, as `head` does: that is no trouble of ours.
 pub(crate) fn out(text: &str) {
-    println!("{}", harmless(text.trim_end_matches('\n')));
+    let _ = writeln!(std::io::stdout().lock(), "{}", harmless(text.trim_end_matches('\n')));
 }
 
-/// Writes one text to standard error.
-#[expect(clippy::print_stderr, reason = "a command line complains, and this is where")]
+/// Writes one text to standard error; where nobody listens there is nobody to tell.
 pub(crate) fn complain(text: &str) {
-    eprintln!("{}", harmless(text));
+    let _ = writeln!(std::io::stderr().lock(), "{}", harmless(text));
 }
 
 /// Without what a terminal would obey: a caller's name may hold escape sequences.

@@ -149,7 +149,8 @@ async fn notify(app: &App, parsed: &Parsed, event: &Event) -> Result<(), StoreFa
         told: ran.tape.iter().map(invoke::told).collect(),
         log: ran.log,
     };
-    let mut change = app.store.tenant(&visit.tenant.id).change().turn(&entry(app, &visit, event, parsed, vec![record]));
+    let told = Turn { notes: vec!["the plugin's observer was told".to_owned()], ..entry(app, &visit, event, parsed, vec![record]) };
+    let mut change = app.store.tenant(&visit.tenant.id).change().turn(&told);
     if ran.result.is_ok() {
         change = change.state(&space, &ran.effects.writes, parsed.at);
     }

@@ -1,3 +1,7 @@
+//! Promises that an erased tenant is gone: its key first, then its rows, whatever crashes in between.
+//!
+//! They look at rows and files below the typed store, because what is left there is what counts.
+
 use std::path::Path;
 
 use jackfield_domain::ports::rows::{Batch, Write};

@@ -1,3 +1,7 @@
+//! Promises that contacts are found by what people know of them, and that their trails are whole.
+//!
+//! `contacts find` and `explain` rely on them.
+
 use super::*;
 use crate::{ContactQuery, PAGE_MAX, SCAN_ROWS_MAX, TenantStore};
 

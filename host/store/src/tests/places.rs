@@ -1,3 +1,7 @@
+//! Promises that every noun stands in its own place: under its tenant, sealed where it must be, found and listed as asked.
+//!
+//! The admin API and the pipeline rely on them. Over memory, because the backends' own suite says that sled is no different.
+
 use jackfield_domain::fallback::DefaultRoutes;
 use jackfield_domain::flow::settings::SettingsRevision;
 use jackfield_domain::tenant::directory::{Closure, Queue, QueueStatus};
@@ -117,7 +121,7 @@ async fn a_connection_is_sealed_with_its_owners_key_and_listed_with_its_owner() 
     let platform = store.platform();
     let found = platform.connection(&id("acme-line")).await.unwrap().unwrap();
     assert_eq!(found.row, connection("acme-line", "acme"));
-    assert_eq!(platform.connections_of(&id("acme"), 9).await.unwrap(), [found.clone()]);
+    assert_eq!(platform.connections_of(&id("acme"), 9).await.unwrap(), std::slice::from_ref(&found));
     platform.change().disconnect(&found.row, Expect::Revision(found.revision)).commit().await.unwrap();
     assert!(platform.connections_of(&id("acme"), 9).await.unwrap().is_empty());
     assert_eq!(platform.connection(&id("acme-line")).await.unwrap(), None);

@@ -1,3 +1,7 @@
+//! Promises that plugin state counts everybody, forgets in time and knows its size.
+//!
+//! The capability `state` relies on them; what it promises to plugins stands in `wit/v1/state.wit`.
+
 use jackfield_domain::capability::{Scope, StateChange, StateWrite};
 use jackfield_domain::ports::state::StateSpace;
 use tokio::task::JoinSet;

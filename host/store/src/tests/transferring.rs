@@ -1,3 +1,7 @@
+//! Promises that an export is the store, whole, and that no damaged or foreign one is taken for it.
+//!
+//! `jackfield export` and `import` rely on them.
+
 use std::path::Path;
 
 use bytes::Bytes;

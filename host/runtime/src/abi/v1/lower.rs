@@ -84,7 +84,9 @@ pub(super) fn event(event: &Event) -> events::Event {
         Event::Arrived => events::Event::Arrived,
         Event::Input(of) => events::Event::Input(input(of)),
         Event::Message(of) => events::Event::Message(message(of)),
-        Event::MessageStatus(of) => events::Event::MessageStatus(record!(events::MessageStatus, of, { id: id, status: status, error: error })),
+        Event::MessageStatus(of) => {
+            events::Event::MessageStatus(record!(events::MessageStatus, of, { id: id, status: status, error: error }))
+        }
         Event::Continued(tag) => events::Event::Continued(tag.clone()),
         Event::Timer(tag) => events::Event::Timer(tag.clone()),
         Event::DialEnded(of) => events::Event::DialEnded(record!(events::DialEnded, of, {

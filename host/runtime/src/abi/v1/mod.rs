@@ -20,7 +20,14 @@ use crate::guest::Guest;
 
 /// Generated from the contract.
 #[allow(missing_docs, unreachable_pub, dead_code, clippy::all, reason = "generated code")]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::too_many_lines, reason = "generated code")]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::too_many_lines,
+    reason = "generated code"
+)]
 #[allow(clippy::wildcard_imports, clippy::disallowed_methods, clippy::disallowed_types, reason = "generated code")]
 pub(crate) mod bindings {
     wasmtime::component::bindgen!({

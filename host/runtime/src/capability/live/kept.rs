@@ -60,15 +60,7 @@ fn bytes(key: &str, value: Option<&[u8]>) -> u64 {
 
 impl Kept {
     pub(super) fn new(parts: KeptParts) -> Self {
-        Self {
-            parts,
-            stored: BTreeMap::new(),
-            own: BTreeMap::new(),
-            order: Vec::new(),
-            tenant_bytes: None,
-            tenant_growth: 0,
-            writes: 0,
-        }
+        Self { parts, stored: BTreeMap::new(), own: BTreeMap::new(), order: Vec::new(), tenant_bytes: None, tenant_growth: 0, writes: 0 }
     }
 
     pub(super) async fn get(&mut self, scope: Scope, key: &str) -> Result<Option<Entry>, Denial> {
@@ -92,13 +84,7 @@ impl Kept {
         Ok(true)
     }
 
-    pub(super) async fn compare_and_set(
-        &mut self,
-        scope: Scope,
-        key: &str,
-        expected: Option<u64>,
-        value: &[u8],
-    ) -> Result<bool, Denial> {
+    pub(super) async fn compare_and_set(&mut self, scope: Scope, key: &str, expected: Option<u64>, value: &[u8]) -> Result<bool, Denial> {
         check_key(key)?;
         let place = (scope, key.to_owned());
         if self.seen(&place).await?.map(|entry| entry.revision) != expected {

@@ -82,18 +82,7 @@ impl Live {
             contact_bytes_max: limits.contact_state_bytes_max,
             tenant_bytes_max: limits.tenant_state_bytes_max,
         });
-        Self {
-            settings,
-            directory,
-            contact,
-            now,
-            goals: outcomes,
-            salt_key,
-            last_seen,
-            kept,
-            outcomes: Vec::new(),
-            tokens: Vec::new(),
-        }
+        Self { settings, directory, contact, now, goals: outcomes, salt_key, last_seen, kept, outcomes: Vec::new(), tokens: Vec::new() }
     }
 
     fn directory(&self, ask: &Ask) -> Answer {
@@ -104,9 +93,7 @@ impl Live {
             Ask::DirectoryQueueStatus { name } => Answer::QueueStatus(directory.queue_statuses.get(name).cloned()),
             Ask::DirectoryPerson { name } => Answer::Person(directory.people.get(name).cloned()),
             Ask::DirectoryFlow { name } => Answer::Truth(directory.flows.contains(name)),
-            Ask::DirectoryHours { name } => {
-                Answer::Hours(directory.hours.get(name).map(|hours| hours.at(self.now, &directory.zone)))
-            }
+            Ask::DirectoryHours { name } => Answer::Hours(directory.hours.get(name).map(|hours| hours.at(self.now, &directory.zone))),
             _ => Answer::Closure(directory.closure.clone().filter(|closure| closure.is_in_force(self.now))),
         }
     }
@@ -171,9 +158,7 @@ impl Live {
             | Ask::DirectoryHours { .. }
             | Ask::DirectoryClosure => self.directory(ask),
             Ask::StateGet { scope, key } => self.kept.get(*scope, key).await.map_or_else(Answer::Denied, Answer::Entry),
-            Ask::StateSet { scope, key, value, lifetime_ms } => {
-                done(self.kept.set(*scope, key, value, *lifetime_ms).await)
-            }
+            Ask::StateSet { scope, key, value, lifetime_ms } => done(self.kept.set(*scope, key, value, *lifetime_ms).await),
             Ask::StateDelete { scope, key } => truth(self.kept.delete(*scope, key).await),
             Ask::StateCompareAndSet { scope, key, expected, value } => {
                 truth(self.kept.compare_and_set(*scope, key, *expected, value).await)

@@ -1,4 +1,6 @@
 //! Answers for the emergency closure: the switch above all plugins of a tenant and those below it.
+//!
+//! It is meant for emergencies, so it needs no revision to be read first, and whoever set or lifted it stands in the log.
 
 use std::sync::Arc;
 

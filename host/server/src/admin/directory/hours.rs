@@ -1,4 +1,6 @@
 //! Answers for business hours, and whether they are open at a moment.
+//!
+//! The rule is the domain's and is asked with the tenant's zone, so that the answer is the one that a call would get.
 
 use std::sync::Arc;
 

@@ -1,4 +1,6 @@
 //! Answers for people: who can be called by name, at a number or a SIP address.
+//!
+//! A person is kept as they were typed and in E.164 where that is a number; the provider decides how to reach them.
 
 use std::sync::Arc;
 

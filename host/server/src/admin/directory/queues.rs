@@ -1,4 +1,6 @@
 //! Answers for queues, and takes in how they stand where no provider tells it.
+//!
+//! How a queue stands is written by whoever reports last, without a revision: a report is no change that somebody could lose.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

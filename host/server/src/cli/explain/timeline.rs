@@ -41,7 +41,7 @@ impl Page {
     fn line(&mut self, name: &str, value: &str) {
         for (at, part) in value.lines().enumerate() {
             let name = if at == 0 { name } else { "" };
-            self.text.push_str(&format!("  {name:<10}  {part}"));
+            self.text.push_str(&format!("  {name:<11}  {part}"));
             self.text.push('\n');
         }
     }

@@ -77,18 +77,18 @@ fn told_in(zone: &str, all: bool) -> String {
 fn the_story_says_whence_whither_by_which_rule_and_how_it_ended() {
     let text = told_in("America/New_York", false);
     for line in [
-        "arrived     2026-11-20 17:02:11 EST, inbound voice",
-        "from        +15551230100, calls itself \"ANN\", attestation A",
-        "to          voice:number:+18005551234",
-        "rule        address voice:number:+18005551234 is bound to main",
-        "release     3, which is acme/ivr version 2 (abababababab)",
+        "arrived      2026-11-20 17:02:11 EST, inbound voice",
+        "from         +15551230100, calls itself \"ANN\", attestation A",
+        "to           voice:number:+18005551234",
+        "rule         address voice:number:+18005551234 is bound to main",
+        "release      3, which is acme/ivr version 2 (abababababab)",
         "17:02:11.120  turn 1: arrived",
-        "decided     say \"Welcome to Acme.\"; come back as menu",
-        "asked       directory.get-hours -> open",
-        "logged      WARN  greeting is long chars=900",
+        "decided      say \"Welcome to Acme.\"; come back as menu",
+        "asked        directory.get-hours -> open",
+        "logged       WARN  greeting is long chars=900",
         "17:03:40.000  ended: completed, after 1 min 29 s",
-        "reached     queue sales",
-        "took        12.3 ms of 13.5 s",
+        "reached      queue sales",
+        "took         12.3 ms of 13.5 s",
     ] {
         assert!(text.contains(line), "{line:?} is not in\n{text}");
     }
@@ -98,8 +98,8 @@ fn the_story_says_whence_whither_by_which_rule_and_how_it_ended() {
 fn a_failure_says_who_answered_instead_and_which_limit_was_passed() {
     let text = told_in("UTC", false);
     for line in [
-        "FAILED      fuel-exceeded: all fuel is used",
-        "used        fuel 50.0 M of 50.0 M (100 %)",
+        "FAILED       fuel-exceeded: all fuel is used",
+        "used         fuel 50.0 M of 50.0 M (100 %)",
         "answered by  the tenant's default route, not the plugin: fuel-exceeded",
         "22:02:20.000  turn 2: came back from menu",
     ] {

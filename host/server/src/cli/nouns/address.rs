@@ -1,4 +1,7 @@
 //! Speaks of addresses: what is dialled, through which connection it answers, and to which flow it goes.
+//!
+//! `cli::admin` runs its verbs. An address is checked here by the domain's own rule, so that a mistyped number never travels; what the
+//! provider will do in a lesser way than the plugin asks comes back as notes and is shown.
 
 use clap::Subcommand;
 use jackfield_domain::id::{ConnectionId, FlowName};

@@ -1,4 +1,7 @@
 //! Speaks of the emergency closure: the switch above all plugins of a tenant and those below it.
+//!
+//! `cli::admin` runs its verbs. Without any flag it closes in the strict way, in which no plugin runs: who types this in an emergency
+//! should get what the word says.
 
 use clap::Subcommand;
 use serde_json::{Value, json};

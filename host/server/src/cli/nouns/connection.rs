@@ -186,13 +186,13 @@ async fn refusals(session: &Session, base: &str, id: &ConnectionId) -> Outcome {
         }
         let one = |item: &Value| {
             let at = item.get("at").and_then(Value::as_u64).map_or_else(|| "-".to_owned(), |at| when::full(at, &zone));
-            fields(&[
-                (at.as_str(), text(item, "code")),
+            let lines = fields(&[
                 ("  what", text(item, "detail")),
                 ("  url", text(item, "url_seen")),
                 ("  signed as", text(item, "forms_tried")),
                 ("  headers", text(item, "header_names")),
-            ])
+            ]);
+            format!("{at}  {}\n{lines}", text(item, "code"))
         };
         items(all).iter().map(one).collect::<Vec<_>>().join("\n")
     })

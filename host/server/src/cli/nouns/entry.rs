@@ -1,4 +1,7 @@
 //! Speaks of queues and people: the entries of a tenant's directory that plugins point at by name.
+//!
+//! `cli::admin` runs their verbs. The two share a file because they are the same to a person: a name, a label and where it leads.
+//! Hours, which are written in a file, have their own.
 
 use clap::{Args, Subcommand};
 use jackfield_domain::id::EntryName;

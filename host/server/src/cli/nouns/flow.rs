@@ -1,4 +1,7 @@
 //! Speaks of flows: what a tenant routes to, the releases that they run, and which of them is live.
+//!
+//! `cli::admin` runs its verbs. Making a release and making it live are two requests even where `--activate` asks for both: where the
+//! second is refused, the release is there, and the refusal says why it is not live.
 
 use std::path::PathBuf;
 

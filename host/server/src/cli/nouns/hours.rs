@@ -1,4 +1,7 @@
 //! Speaks of business hours: written whole from a file, and asked whether they are open.
+//!
+//! `cli::admin` runs its verbs. Whether it is open is asked of the server and not computed here, although the rule is at hand: the
+//! answer must be the one that a call would get.
 
 use std::path::PathBuf;
 

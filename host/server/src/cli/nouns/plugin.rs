@@ -1,4 +1,7 @@
 //! Speaks of plugins: upload a component, see what it is and which versions there are.
+//!
+//! `cli::admin` runs its verbs. The component is sent as it is: whether it can run here is the server's to say, by name, and a second
+//! check here would only disagree with it one day.
 
 use std::path::PathBuf;
 

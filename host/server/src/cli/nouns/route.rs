@@ -1,4 +1,6 @@
 //! Speaks of default routes: static decisions for when no plugin answers, of a tenant or a flow.
+//!
+//! `cli::admin` runs its verbs. Routes are shown in the words of `explain`, so that what is set reads like what a caller will get.
 
 use std::path::PathBuf;
 

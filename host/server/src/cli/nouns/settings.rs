@@ -1,4 +1,7 @@
 //! Speaks of settings: a JSON object of a tenant or a flow, written whole.
+//!
+//! `cli::admin` runs its verbs. They are printed as JSON and read as JSON, so that what `show` prints can be edited and given to `set`;
+//! there are no verbs for single values, because two people who each set one would not see each other.
 
 use std::path::PathBuf;
 

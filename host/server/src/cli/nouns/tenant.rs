@@ -1,4 +1,7 @@
 //! Speaks of tenants: make one, see them, change what people call it, where its clock stands and what it may use, erase it.
+//!
+//! `cli::admin` runs its verbs. Erasing asks for the name twice, because it is the one command that nothing undoes; plan and standing
+//! are sent like anything else, and the server says whether the token stands high enough.
 
 use clap::{Args, Subcommand, ValueEnum};
 use jackfield_domain::id::TenantId;

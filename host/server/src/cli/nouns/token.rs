@@ -1,4 +1,7 @@
 //! Speaks of tokens: make one that is shown this once, see who has which, take one back.
+//!
+//! `cli::admin` runs its verbs. A new token's text is the first line that is printed and stands alone on it, so that a script can take
+//! it without reading a sentence.
 
 use clap::Subcommand;
 use serde_json::{Value, json};

@@ -1,4 +1,6 @@
 //! Speaks of usage: what ran and what it cost, by the tenant's local day, flow and release.
+//!
+//! `cli::admin` runs it. Counters have names that the server chooses, so a column is made for every name that comes.
 
 use clap::Args;
 use serde_json::Value;

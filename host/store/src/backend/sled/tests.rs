@@ -1,3 +1,7 @@
+//! Promises what sled alone must keep beyond the suite: opening again, being alone, syncs that fail, pages that stay small.
+//!
+//! What a power cut leaves is in `power_cut`.
+
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -133,7 +137,10 @@ async fn nobody_is_shown_what_is_not_on_the_disk_yet() {
         })
         .collect();
     assert_eq!(rows.get(b"other").await.unwrap(), None, "whoever reads elsewhere does not wait");
-    tokio::task::yield_now().await;
+    // Time enough for a reader that does not wait to come back too early.
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
     synced.store(true, Ordering::SeqCst);
     open.send(()).unwrap();
     for reader in readers {

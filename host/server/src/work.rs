@@ -1,0 +1,46 @@
+//! Does what no request waits for: state that has vanished gives its room back.
+//!
+//! `serve` starts it beside the listeners. It goes through the tenants one after the other, slowly, because nothing depends on it: a
+//! vanished value is not read either way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::app::App;
+
+/// Vanished state takes room for at most that long.
+const EVERY: Duration = Duration::from_secs(60 * 60);
+/// Tenants read at once.
+const PAGE: usize = 200;
+
+/// Goes on until the server stops.
+pub async fn sweep(app: Arc<App>, mut stopped: watch::Receiver<bool>) -> std::io::Result<()> {
+    loop {
+        tokio::select! {
+            // An error means that the sender is gone: that is an end too.
+            _ = stopped.wait_for(|stop| *stop) => return Ok(()),
+            () = tokio::time::sleep(EVERY) => round(&app).await,
+        }
+    }
+}
+
+async fn round(app: &App) {
+    let mut after = None;
+    loop {
+        let page = match app.store.platform().tenants(after.as_ref(), PAGE).await {
+            Ok(page) => page,
+            Err(fault) => return tracing::warn!(%fault, "vanished state was not swept"),
+        };
+        let Some(last) = page.last() else { return };
+        after = Some(last.row.id.clone());
+        for found in &page {
+            match app.store.tenant(&found.row.id).sweep_state(app.clock.now()).await {
+                Ok(0) => {}
+                Ok(gone) => tracing::info!(tenant = %found.row.id, gone, "vanished state was swept"),
+                Err(fault) => tracing::warn!(tenant = %found.row.id, %fault, "vanished state was not swept"),
+            }
+        }
+    }
+}
