@@ -107,7 +107,11 @@ async fn no_decision_that_cannot_be_reaches_a_caller() {
     ];
     for (sin, code) in sins {
         platform.operator.ok(Method::PUT, "/v1/tenants/odd/flows/main/settings", json!({"sin": sin})).await.unwrap();
-        let made = platform.operator.ok(Method::POST, "/v1/tenants/odd/flows/main/releases", json!({"plugin": "logic", "note": sin})).await.unwrap();
+        let made = platform
+            .operator
+            .ok(Method::POST, "/v1/tenants/odd/flows/main/releases", json!({"plugin": "logic", "note": sin}))
+            .await
+            .unwrap();
         let live = json!({"release": made["number"]});
         platform.operator.ok(Method::PUT, "/v1/tenants/odd/flows/main/aliases/live", live).await.unwrap();
         let call = line.call(CALLER, number);
@@ -124,7 +128,8 @@ async fn every_capability_call_stands_in_the_trail_by_name_and_digest() {
     let platform = Platform::start().await.unwrap();
     let line = platform.operator.connect_twilio("twilio").await.unwrap();
     let component = artifacts::guest("echo").unwrap();
-    let tenancy = Tenancy { tenant: "curious", number: ACME, component, settings: json!({"queue": "sales"}), queues: &["sales"], plan: "standard" };
+    let tenancy =
+        Tenancy { tenant: "curious", number: ACME, component, settings: json!({"queue": "sales"}), queues: &["sales"], plan: "standard" };
     platform.operator.onboard("twilio", tenancy).await.unwrap();
     let call = line.call(CALLER, ACME);
     call.arrive().await.unwrap();

@@ -38,7 +38,9 @@ fn sources() -> Vec<(String, String)> {
 fn every_file_says_first_what_it_answers_for() {
     let without: Vec<String> = sources()
         .into_iter()
-        .filter(|(path, text)| !path.ends_with("/tests.rs") && !path.contains("/src/tests/") && !path.contains("render/tests/") && !text.starts_with("//! "))
+        .filter(|(path, text)| {
+            !path.ends_with("/tests.rs") && !path.contains("/src/tests/") && !path.contains("render/tests/") && !text.starts_with("//! ")
+        })
         .map(|(path, _)| path)
         .collect();
     assert!(without.is_empty(), "no //! sentence in the first line of {without:#?}");

@@ -8,6 +8,8 @@
 
 mod abi;
 mod artifact;
+#[cfg(feature = "bench")]
+pub mod bare;
 mod call;
 pub mod capability;
 mod check;

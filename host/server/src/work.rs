@@ -16,13 +16,13 @@ const EVERY: Duration = Duration::from_secs(60 * 60);
 const PAGE: usize = 200;
 
 /// Goes on until the server stops.
-pub async fn sweep(app: Arc<App>, mut stopped: watch::Receiver<bool>) -> std::io::Result<()> {
+pub(crate) async fn sweep(app: Arc<App>, mut stopped: watch::Receiver<bool>) -> std::io::Result<()> {
     loop {
-        tokio::select! {
-            // An error means that the sender is gone: that is an end too.
-            _ = stopped.wait_for(|stop| *stop) => return Ok(()),
-            () = tokio::time::sleep(EVERY) => round(&app).await,
+        // What ends the wait early is the stop, or a sender that is gone: both are the end.
+        if tokio::time::timeout(EVERY, stopped.changed()).await.is_ok() {
+            return Ok(());
         }
+        round(&app).await;
     }
 }
 

@@ -26,7 +26,7 @@ use crate::shell::{cargo, top};
 
 /// What can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Only {
+pub(crate) enum Only {
     /// One invocation beside the engine alone.
     Invocation,
 }
@@ -39,7 +39,7 @@ const CALLS: u32 = 2_000;
 const AIM: f64 = 1.2;
 
 /// Measures.
-pub fn run(_only: Option<Only>) -> anyhow::Result<()> {
+pub(crate) fn run(_only: Option<Only>) -> anyhow::Result<()> {
     if cfg!(debug_assertions) {
         crate::guests::build_plugins()?;
         cargo(&top(), &["build", "--release", "--locked", "--package", "jackfield-server", "--package", "xtask"])?;
@@ -80,7 +80,8 @@ async fn invocation() -> anyhow::Result<()> {
 fn call(store: &Store, installed: &Installed) -> anyhow::Result<impl Fn() -> Call + Send + Sync + Clone + 'static> {
     let limits = Plan::Standard.limits();
     let contact = contact()?;
-    let space = StateSpace { tenant: contact.tenant.clone(), owner: contact.tenant.clone(), plugin: "acme-ivr".parse()?, contact: contact.id };
+    let space =
+        StateSpace { tenant: contact.tenant.clone(), owner: contact.tenant.clone(), plugin: "acme-ivr".parse()?, contact: contact.id };
     let (digest, class, state, directory) = (installed.digest, installed.class, store.state(), Arc::new(Directory::default()));
     Ok(move || Call {
         digest,
@@ -158,14 +159,19 @@ fn report(rounds: &[Round]) {
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     println!("{ROUNDS} rounds of {CALLS} calls of the Acme plugin, interleaved; load average {}", load.trim());
     let micros = |of: fn(&Round) -> Duration| spread(rounds.iter().map(|r| of(r).as_secs_f64() * 1e6).collect());
-    for (what, (low, middle, high)) in
-        [("the engine alone", micros(|r| r.bare)), ("fully limited and recorded", micros(|r| r.limited)), ("the same through the runtime's door", micros(|r| r.through_runtime))]
-    {
+    for (what, (low, middle, high)) in [
+        ("the engine alone", micros(|r| r.bare)),
+        ("fully limited and recorded", micros(|r| r.limited)),
+        ("the same through the runtime's door", micros(|r| r.through_runtime)),
+    ] {
         println!("  {what:36} {middle:8.1} us  (p10 {low:.1}, p90 {high:.1})");
     }
     let ratio = |of: fn(&Round) -> f64| spread(rounds.iter().map(of).collect());
     let (low, middle, high) = ratio(|r| r.limited.as_secs_f64() / r.bare.as_secs_f64());
-    println!("  ratio, limited over bare             {middle:8.3}     (p10 {low:.3}, p90 {high:.3}); aim at most {AIM}: {}", if middle <= AIM { "held" } else { "NOT HELD" });
+    println!(
+        "  ratio, limited over bare             {middle:8.3}     (p10 {low:.3}, p90 {high:.3}); aim at most {AIM}: {}",
+        if middle <= AIM { "held" } else { "NOT HELD" }
+    );
     let (low, middle, high) = ratio(|r| r.through_runtime.as_secs_f64() / r.bare.as_secs_f64());
     println!("  ratio, through the door over bare    {middle:8.3}     (p10 {low:.3}, p90 {high:.3})");
 }

@@ -15,7 +15,7 @@ const TARGET: &str = "wasm32-wasip2";
 
 /// Components with an interpreter inside.
 #[derive(Debug, Default)]
-pub struct Interpreted {
+pub(crate) struct Interpreted {
     /// Built: name and file.
     pub built: Vec<(&'static str, PathBuf)>,
     /// Not built, and why.
@@ -23,7 +23,7 @@ pub struct Interpreted {
 }
 
 /// Builds plugins and guests; the interpreted ones as far as this machine can.
-pub fn build() -> anyhow::Result<Interpreted> {
+pub(crate) fn build() -> anyhow::Result<Interpreted> {
     step("the wasm target", add_target)?;
     step("plugins", || cargo(&top().join("plugins"), &["build", "--release", "--locked"]))?;
     step("guests", || cargo(&top().join("tests/guests"), &["build", "--release", "--locked"]))?;
@@ -31,7 +31,7 @@ pub fn build() -> anyhow::Result<Interpreted> {
 }
 
 /// Builds the plugins alone: what the demo needs.
-pub fn build_plugins() -> anyhow::Result<()> {
+pub(crate) fn build_plugins() -> anyhow::Result<()> {
     step("the wasm target", add_target)?;
     step("plugins", || cargo(&top().join("plugins"), &["build", "--release", "--locked"]))?;
     step("a looping guest", || cargo(&top().join("tests/guests"), &["build", "--release", "--locked", "--package", "loops"]))
@@ -45,7 +45,9 @@ fn add_target() -> anyhow::Result<()> {
     if succeeds("rustup", &["--version"]) && run(Command::new("rustup").args(["target", "add", TARGET])).is_ok() {
         return Ok(());
     }
-    bail!("the compiler has no target {TARGET}; run `rustup target add {TARGET}`, or install your distribution's package of Rust's std for it")
+    bail!(
+        "the compiler has no target {TARGET}; run `rustup target add {TARGET}`, or install your distribution's package of Rust's std for it"
+    )
 }
 
 /// JavaScript through npm, Python through pip.
@@ -54,7 +56,8 @@ fn interpreted() -> anyhow::Result<Interpreted> {
     for (name, needs, script) in [("javascript", "npm", "js/build.sh"), ("python", "python3", "python/build.sh")] {
         let file = top().join(format!("tests/guests/target/{name}.wasm"));
         let built = succeeds(needs, &["--version"])
-            && step(&format!("a {name} guest"), || run(Command::new("bash").arg(top().join("tests/guests").join(script)).arg(&file))).is_ok();
+            && step(&format!("a {name} guest"), || run(Command::new("bash").arg(top().join("tests/guests").join(script)).arg(&file)))
+                .is_ok();
         if built && file.is_file() {
             all.built.push((name, file));
         } else {

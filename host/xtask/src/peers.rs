@@ -13,14 +13,20 @@ use serde_json::{Value, json};
 use crate::shell::{run, step, succeeds, top};
 
 /// A component with an interpreter inside answers a call like any other.
-pub fn interpreted(name: &str, file: &Path) -> anyhow::Result<()> {
+pub(crate) fn interpreted(name: &str, file: &Path) -> anyhow::Result<()> {
     let component = std::fs::read(file)?;
     println!("   {name}: {:.1} MB", component.len() as f64 / 1e6);
     tokio::runtime::Runtime::new()?.block_on(async {
         let platform = Platform::start().await?;
         let line = platform.operator.connect_twilio("twilio").await?;
-        let tenancy =
-            Tenancy { tenant: "acme", number: "+18005550100", component: component.into(), settings: json!({}), queues: &["sales"], plan: "maximum" };
+        let tenancy = Tenancy {
+            tenant: "acme",
+            number: "+18005550100",
+            component: component.into(),
+            settings: json!({}),
+            queues: &["sales"],
+            plan: "maximum",
+        };
         platform.operator.onboard("twilio", tenancy).await?;
         let heard = line.call("+14155550100", "+18005550100").arrive().await?;
         let said = heard.twiml.said();
@@ -31,7 +37,7 @@ pub fn interpreted(name: &str, file: &Path) -> anyhow::Result<()> {
 }
 
 /// Lets the package from PyPI verify our signatures and read our TwiML; why not, where it could not be had.
-pub fn twilio() -> anyhow::Result<Option<String>> {
+pub(crate) fn twilio() -> anyhow::Result<Option<String>> {
     let venv = top().join("target/peers/venv");
     let python = venv.join("bin/python");
     let wanted = top().join("tests/peers/requirements.txt");
@@ -46,7 +52,10 @@ pub fn twilio() -> anyhow::Result<Option<String>> {
     let material = top().join("target/peers/material.json");
     std::fs::write(&material, serde_json::to_vec(&material_for_twilio())?)?;
     step("the official Twilio package agrees", || {
-        run(Command::new(&python).arg(top().join("tests/peers/twilio_peer.py")).arg(&material).arg(top().join("tests/fixtures/twilio/render")))
+        run(Command::new(&python)
+            .arg(top().join("tests/peers/twilio_peer.py"))
+            .arg(&material)
+            .arg(top().join("tests/fixtures/twilio/render")))
     })?;
     Ok(None)
 }
@@ -54,8 +63,14 @@ pub fn twilio() -> anyhow::Result<Option<String>> {
 /// Requests signed by us, awkward ones among them.
 fn material_for_twilio() -> Value {
     let cases: [(&str, &[(&str, &str)]); 5] = [
-        ("https://calls.platform.example/hooks/twilio/voice", &[("CallSid", "CA1"), ("From", "+14155550100"), ("To", "+18005551234"), ("FromCity", "")]),
-        ("https://calls.platform.example/hooks/twilio/voice?s=abc-_123", &[("Digits", "1"), ("Digits", "2"), ("Digits", "1"), ("msg", "Gather End")]),
+        (
+            "https://calls.platform.example/hooks/twilio/voice",
+            &[("CallSid", "CA1"), ("From", "+14155550100"), ("To", "+18005551234"), ("FromCity", "")],
+        ),
+        (
+            "https://calls.platform.example/hooks/twilio/voice?s=abc-_123",
+            &[("Digits", "1"), ("Digits", "2"), ("Digits", "1"), ("msg", "Gather End")],
+        ),
         ("https://calls.platform.example:8443/hooks/twilio/status", &[("Name", "Åsa & Søn <x>"), ("é", "ü")]),
         ("http://calls.platform.example/hooks/twilio/voice?a=b%20c&d=%2B1", &[("SpeechResult", "I'd like \"sales\", please")]),
         ("https://user:pass@calls.platform.example/hooks/twilio/voice", &[]),

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 
 /// What can be run long.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum What {
+pub(crate) enum What {
     /// kill -9 under load; 20 rounds.
     Kill,
     /// Power cuts of the store; 100 cuts.
@@ -16,12 +16,15 @@ pub enum What {
 }
 
 /// Runs it.
-pub fn run(what: What, rounds: Option<u32>) -> anyhow::Result<()> {
+pub(crate) fn run(what: What, rounds: Option<u32>) -> anyhow::Result<()> {
     match what {
         What::Kill => {
             crate::shell::cargo(&crate::shell::top(), &["build", "--locked", "--package", "jackfield-server"])?;
             let report = tokio::runtime::Runtime::new()?.block_on(jackfield_tests::crash::run(rounds.unwrap_or(20)))?;
-            println!("{} kills under load: {} acknowledged events and {} releases, none lost, each counted once", report.rounds, report.acknowledged, report.releases);
+            println!(
+                "{} kills under load: {} acknowledged events and {} releases, none lost, each counted once",
+                report.rounds, report.acknowledged, report.releases
+            );
             println!("slowest start to ready: {} ms", report.slowest_start.as_millis());
         }
         What::PowerCut => {

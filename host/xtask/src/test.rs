@@ -2,23 +2,28 @@
 //!
 //! One profile, no release build of the host. What could not run prints SKIPPED at the very end, where it is read.
 
-use crate::shell::{cargo, run, step, succeeds, top};
+use crate::shell::{self, cargo, step, succeeds, top};
 use crate::{guests, peers};
 
 /// Runs everything; the first failure ends it.
-pub fn run() -> anyhow::Result<()> {
+pub(crate) fn run() -> anyhow::Result<()> {
     let mut skipped = Vec::new();
     let workspaces = [top(), top().join("plugins"), top().join("tests/guests")];
     step("format", || workspaces.iter().try_for_each(|workspace| cargo(workspace, &["fmt", "--all", "--check"])))?;
-    step("lints of the host", || cargo(&top(), &["clippy", "--workspace", "--all-targets", "--all-features", "--locked", "--", "-D", "warnings"]))?;
+    step("lints of the host", || {
+        cargo(&top(), &["clippy", "--workspace", "--all-targets", "--all-features", "--locked", "--", "-D", "warnings"])
+    })?;
     let interpreted = guests::build()?;
     skipped.extend(interpreted.skipped.iter().cloned());
-    step("lints of plugins", || cargo(&top().join("plugins"), &["clippy", "--release", "--locked", "--", "-D", "warnings"]))?;
-    step("plugins' own tests", || {
-        let host = host_triple()?;
-        cargo(&top().join("plugins"), &["test", "--locked", "--target", &host])
+    let host = host_triple()?;
+    step("lints of plugins and guests", || {
+        cargo(&top().join("plugins"), &["clippy", "--release", "--locked", "--", "-D", "warnings"])?;
+        cargo(&top().join("plugins"), &["clippy", "--all-targets", "--locked", "--target", &host, "--", "-D", "warnings"])?;
+        cargo(&top().join("tests/guests"), &["clippy", "--release", "--locked", "--", "-D", "warnings"])
     })?;
-    step("the binary", || cargo(&top(), &["build", "--locked", "--package", "jackfield-server"]))?;
+    step("plugins' own tests", || cargo(&top().join("plugins"), &["test", "--locked", "--target", &host]))?;
+    // One build for binary and tests, so that what they have in common is compiled once.
+    step("the binary and the tests", || cargo(&top(), &["build", "--workspace", "--all-targets", "--all-features", "--locked"]))?;
     step("every test", || cargo(&top(), &["test", "--workspace", "--all-features", "--locked"]))?;
     for (name, file) in &interpreted.built {
         step(&format!("a {name} plugin answers a call"), || peers::interpreted(name, file))?;
@@ -48,6 +53,8 @@ fn deny(skipped: &mut Vec<String>) -> anyhow::Result<()> {
         return Ok(());
     }
     step("licences, bans, sources", || {
-        run(std::process::Command::new("cargo").args(["deny", "--all-features", "check", "licenses", "bans", "sources"]).current_dir(top()))
+        shell::run(
+            std::process::Command::new("cargo").args(["deny", "--all-features", "check", "licenses", "bans", "sources"]).current_dir(top()),
+        )
     })
 }

@@ -3,6 +3,7 @@
 //! The command line's parser hands them over with what holds for all of them. Whatever goes wrong ends here in one sentence and an
 //! exit status: 1 where the server refused, 2 where the command cannot be meant, 3 where the server failed or is not there.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Subcommand;
@@ -61,7 +62,7 @@ pub enum AdminCommand {
 
 /// Runs a command to its exit status.
 pub async fn run(command: AdminCommand, globals: Globals) -> ExitCode {
-    match asked(command, &globals).await {
+    match asked(command, &globals, Box::new(std::io::stdout())).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(trouble) => {
             print::complain(&trouble.tell());
@@ -70,9 +71,9 @@ pub async fn run(command: AdminCommand, globals: Globals) -> ExitCode {
     }
 }
 
-/// Runs a command to what came of it.
-pub(super) async fn asked(command: AdminCommand, globals: &Globals) -> Outcome {
-    let session = Session::open(globals)?;
+/// Runs a command to what came of it; what it has to say goes to `out`.
+pub(super) async fn asked(command: AdminCommand, globals: &Globals, out: Box<dyn Write + Send>) -> Outcome {
+    let session = Session::open(globals, out)?;
     match command {
         AdminCommand::Tenant(verb) => verb.run(&session).await,
         AdminCommand::Connection(verb) => verb.run(&session).await,

@@ -1,19 +1,19 @@
 //! Prints for people and for programs: aligned tables, named fields, and the API's JSON as it came.
 //!
-//! The verbs of every noun end with it. It is the only file of the program that writes to standard output and standard error, so
-//! that a tenant's text can be made harmless for terminals in one place.
+//! The session prints with it what the verbs of every noun put together. All of it passes one function, in which a tenant's text is
+//! made harmless for terminals. It must not panic where a pipe was closed.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::Write;
 
 use serde_json::Value;
 
 /// A column wider than that is cut in tables: labels may be long, and a line should fit.
 const CELL_CHARS_MAX: usize = 60;
 
-/// Writes one text to standard output. Whoever listens may stop before the end, as `head` does: that is no trouble of ours.
-pub(crate) fn out(text: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{}", harmless(text.trim_end_matches('\n')));
+/// Writes one text and ends its line. Whoever listens may stop before the end, as `head` does: that is no trouble of ours.
+pub(crate) fn say(to: &mut dyn Write, text: &str) {
+    let _ = writeln!(to, "{}", harmless(text.trim_end_matches('\n'))).and_then(|()| to.flush());
 }
 
 /// Writes one text to standard error; where nobody listens there is nobody to tell.
@@ -31,11 +31,6 @@ fn harmless(text: &str) -> String {
             c => c,
         })
         .collect()
-}
-
-/// One line of JSON, exactly as the API meant it.
-pub(crate) fn json(value: &Value) {
-    out(&value.to_string());
 }
 
 /// Rows under their heads, each column as wide as its widest cell.

@@ -3,8 +3,9 @@
 //! Every verb of a noun is given a [`Session`] and ends with [`Session::show`] or [`Session::say`]. Which tenant is meant is decided
 //! here: the one that was named, else the one that the token is confined to, so that a tenant's own people never have to name it.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::Method;
@@ -90,12 +91,13 @@ pub(crate) struct Session {
     client: AdminClient,
     tenant: Option<TenantId>,
     json: bool,
+    out: Mutex<Box<dyn Write + Send>>,
 }
 
 impl Session {
-    pub(crate) fn open(globals: &Globals) -> Result<Self, Trouble> {
+    pub(crate) fn open(globals: &Globals, out: Box<dyn Write + Send>) -> Result<Self, Trouble> {
         let client = AdminClient::new(&globals.server, globals.token.as_deref())?;
-        Ok(Self { client, tenant: globals.tenant.clone(), json: globals.json })
+        Ok(Self { client, tenant: globals.tenant.clone(), json: globals.json, out: Mutex::new(out) })
     }
 
     /// The tenant that was named on the command line.
@@ -180,11 +182,8 @@ impl Session {
 
     /// Prints an answer: as JSON where that was asked for, else as `human` puts it.
     pub(crate) fn show(&self, answer: &Value, human: impl FnOnce(&Value) -> String) -> Outcome {
-        if self.json {
-            print::json(answer);
-        } else {
-            print::out(&human(answer));
-        }
+        let text = if self.json { answer.to_string() } else { human(answer) };
+        print::say(self.out.lock().unwrap_or_else(PoisonError::into_inner).as_mut(), &text);
         Ok(())
     }
 

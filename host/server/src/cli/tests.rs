@@ -1,5 +1,8 @@
 //! Promises about the command line: what a person types reaches the API and means there what it says here.
 
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
 use clap::{CommandFactory as _, Parser};
 use serde_json::{Value, json};
 
@@ -23,6 +26,21 @@ struct Desk {
     api: Api,
     server: String,
     files: tempfile::TempDir,
+    paper: Paper,
+}
+
+/// What was printed.
+#[derive(Clone, Default)]
+struct Paper(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Paper {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 impl Desk {
@@ -31,13 +49,18 @@ impl Desk {
         let server = format!("http://{}", listener.local_addr().unwrap());
         let router = api.router.clone();
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { api, server, files: tempfile::tempdir().unwrap() }
+        Self { api, server, files: tempfile::tempdir().unwrap(), paper: Paper::default() }
     }
 
     async fn run(&self, token: &str, words: &[&str]) -> Outcome {
         let head = ["jackfield", "--server", &self.server, "--token", token];
         let line = Line::try_parse_from(head.iter().chain(words)).map_err(|e| Trouble::Usage(e.to_string()))?;
-        asked(line.command, &line.globals).await
+        asked(line.command, &line.globals, Box::new(self.paper.clone())).await
+    }
+
+    /// What was printed since the last look.
+    fn printed(&self) -> String {
+        String::from_utf8(std::mem::take(&mut *self.paper.0.lock().unwrap())).unwrap()
     }
 
     async fn operator(&self, words: &[&str]) {
@@ -144,6 +167,30 @@ async fn a_release_is_made_activated_and_rolled_back_by_typing() {
 }
 
 #[tokio::test]
+async fn json_is_the_apis_own_and_people_get_a_table() {
+    let desk = Desk::new(Api::furnished().await).await;
+    let acme = desk.api.acme.clone();
+    desk.run(&acme, &["flow", "show", "main", "--json"]).await.unwrap();
+    assert_eq!(desk.printed(), format!("{}\n", desk.shown("/v1/tenants/acme/flows/main").await));
+    desk.run(&acme, &["flow", "list"]).await.unwrap();
+    assert_eq!(desk.printed(), "NAME  LABEL  KIND     LIVE  NEWEST\nmain  Main   inbound  -     0\n");
+    desk.run(&acme, &["token", "create", "--label", "ci"]).await.unwrap();
+    let printed = desk.printed();
+    let token = printed.lines().next().unwrap();
+    assert!(desk.run(token, &["tenant", "show", "acme"]).await.is_ok(), "the first line alone is the token: {printed}");
+}
+
+#[tokio::test]
+async fn a_list_is_followed_to_its_end() {
+    let desk = Desk::new(Api::furnished().await).await;
+    for number in 0..120 {
+        desk.api.operator(http::Method::PUT, &format!("/v1/tenants/acme/queues/q{number:03}"), json!({ "label": "Q" })).await;
+    }
+    desk.run(&desk.api.acme, &["queue", "list"]).await.unwrap();
+    assert_eq!(desk.printed().lines().count(), 1 + 121, "more than one page of a hundred");
+}
+
+#[tokio::test]
 async fn trouble_says_what_where_and_what_to_do_with_a_status_of_its_own() {
     let desk = Desk::new(Api::furnished().await).await;
     let refused = desk.run(&desk.api.acme, &["flow", "show", "nowhere"]).await.unwrap_err();
@@ -159,7 +206,7 @@ async fn trouble_says_what_where_and_what_to_do_with_a_status_of_its_own() {
     let mismatch = desk.run(&desk.api.operator, &["tenant", "delete", "acme", "--erase", "other"]).await.unwrap_err();
     assert_eq!(mismatch.status(), 2);
     let line = Line::try_parse_from(["jackfield", "--server", "http://127.0.0.1:1", "tenant", "list"]).unwrap();
-    let gone = asked(line.command, &line.globals).await.unwrap_err();
+    let gone = asked(line.command, &line.globals, Box::new(Paper::default())).await.unwrap_err();
     assert_eq!(gone.status(), 3, "{}", gone.tell());
     assert!(Line::try_parse_from(["jackfield", "flow", "show", "../tokens"]).is_err(), "a name is checked before it becomes a path");
 }

@@ -15,7 +15,7 @@ use crate::guests;
 use crate::shell::{cargo, step, top};
 
 /// Builds, starts, shows.
-pub fn run(once: bool) -> anyhow::Result<()> {
+pub(crate) fn run(once: bool) -> anyhow::Result<()> {
     guests::build_plugins()?;
     step("the server", || cargo(&top(), &["build", "--locked", "--package", "jackfield-server"]))?;
     let begun = Instant::now();
@@ -29,7 +29,11 @@ pub fn run(once: bool) -> anyhow::Result<()> {
         println!("   {:.1} s", begun.elapsed().as_secs_f64());
         tour::walk(&operator, &line).await
     })?;
-    println!("\n== {:.1} s after the build; {}", begun.elapsed().as_secs_f64(), if wrong == 0 { "every answer was the right one".to_owned() } else { format!("{wrong} answers were wrong") });
+    println!(
+        "\n== {:.1} s after the build; {}",
+        begun.elapsed().as_secs_f64(),
+        if wrong == 0 { "every answer was the right one".to_owned() } else { format!("{wrong} answers were wrong") }
+    );
     if !once {
         runtime.block_on(stay(&process, &operator))?;
     }

@@ -33,7 +33,8 @@ async fn acme(operator: &Operator) -> anyhow::Result<()> {
         "greeting": "Thank you for calling Acme Corporation. Your call is important to us.",
         "voice": "Polly.Matthew-Neural",
     });
-    let tenancy = Tenancy { tenant: "acme", number: ACME, component: artifacts::plugin("acme-ivr")?, settings, queues: &queues, plan: "standard" };
+    let tenancy =
+        Tenancy { tenant: "acme", number: ACME, component: artifacts::plugin("acme-ivr")?, settings, queues: &queues, plan: "standard" };
     operator.onboard("twilio", tenancy).await?;
     told("acme", ACME, "an IVR with a menu")
 }
@@ -65,7 +66,14 @@ async fn globex(operator: &Operator) -> anyhow::Result<()> {
         "after_hours": {"do": "voicemail"},
     });
     let queues = ["support-english", "support-spanish"];
-    let tenancy = Tenancy { tenant: "globex", number: GLOBEX, component: artifacts::plugin("hours-router")?, settings, queues: &queues, plan: "standard" };
+    let tenancy = Tenancy {
+        tenant: "globex",
+        number: GLOBEX,
+        component: artifacts::plugin("hours-router")?,
+        settings,
+        queues: &queues,
+        plan: "standard",
+    };
     operator.onboard("twilio", tenancy).await?;
     let weekdays: Vec<Value> = (1..=5).map(|weekday| json!({"weekday": weekday, "from": "08:00:00", "to": "18:00:00"})).collect();
     let hours = json!({"weekly": weekdays, "exceptions": [{"date": "2026-12-25", "label": "Christmas Day"}]});
@@ -82,13 +90,21 @@ async fn phony(operator: &Operator) -> anyhow::Result<()> {
         "escalation": {"keywords": ["complaint", "manager", "cancel"], "target": "+15551234567"},
         "max_duration_s": 1800,
     });
-    let tenancy = Tenancy { tenant: "phony", number: PHONY, component: artifacts::plugin("persona")?, settings, queues: &[], plan: "standard" };
+    let tenancy =
+        Tenancy { tenant: "phony", number: PHONY, component: artifacts::plugin("persona")?, settings, queues: &[], plan: "standard" };
     operator.onboard("twilio", tenancy).await?;
     told("phony", PHONY, "an AI persona from settings")
 }
 
 async fn loopy(operator: &Operator) -> anyhow::Result<()> {
-    let tenancy = Tenancy { tenant: "loopy", number: LOOPY, component: artifacts::guest("loops")?, settings: json!({}), queues: &["front-desk"], plan: "standard" };
+    let tenancy = Tenancy {
+        tenant: "loopy",
+        number: LOOPY,
+        component: artifacts::guest("loops")?,
+        settings: json!({}),
+        queues: &["front-desk"],
+        plan: "standard",
+    };
     operator.onboard("twilio", tenancy).await?;
     let open = json!({
         "actions": [{"do": "say", "with": {"content": {"text": "One moment, please."}}}, {"do": "enqueue", "with": {"tag": "default", "queue": "front-desk"}}],

@@ -47,7 +47,11 @@ impl Tour<'_> {
         let turn = contact.get("turns").and_then(Value::as_array).and_then(|turns| turns.last()).context("the contact has turns")?.clone();
         let text = |name: &str| turn.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (by, reason) = (text("answered_by"), text("reason"));
-        let failure = turn.pointer("/attempts/0/failure/detail").and_then(Value::as_str).map(|detail| format!("; the plugin: {detail}")).unwrap_or_default();
+        let failure = turn
+            .pointer("/attempts/0/failure/detail")
+            .and_then(Value::as_str)
+            .map(|detail| format!("; the plugin: {detail}"))
+            .unwrap_or_default();
         println!("      because: {reason} (answered by {by}{failure})");
         Ok((by, failure))
     }
@@ -64,7 +68,10 @@ impl Tour<'_> {
         let queue = call.press(&again.twiml, "2").await?;
         self.heard("presses 2", &queue);
         let (by, _) = self.why("acme", &call).await?;
-        self.expect("technical support, decided by the plugin", queue.twiml.queue().is_some_and(|queue| queue.contains("technical-support")) && by == "plugin");
+        self.expect(
+            "technical support, decided by the plugin",
+            queue.twiml.queue().is_some_and(|queue| queue.contains("technical-support")) && by == "plugin",
+        );
 
         let silent = self.line.call(CALLER, ACME);
         let mut heard = silent.arrive().await?;
@@ -104,7 +111,10 @@ impl Tour<'_> {
         self.why("phony", &call).await?;
         let persona = heard.twiml.all("Parameter").find(|parameter| parameter.attribute("name") == Some("persona"));
         let instructions = persona.and_then(|parameter| parameter.attribute("value")).unwrap_or_default().to_owned();
-        self.expect("the system prompt names the company of the settings", instructions.contains("Acme Corp") && !instructions.contains("{company_name}"));
+        self.expect(
+            "the system prompt names the company of the settings",
+            instructions.contains("Acme Corp") && !instructions.contains("{company_name}"),
+        );
         Ok(())
     }
 
@@ -115,7 +125,10 @@ impl Tour<'_> {
         let heard = call.arrive().await?;
         self.heard(&format!("somebody calls, and is answered after {} ms", begun.elapsed().as_millis()), &heard);
         let (by, failure) = self.why("loopy", &call).await?;
-        self.expect("the tenant's default route took the call", by == "tenant_default" && heard.twiml.queue().is_some_and(|queue| queue.contains("front-desk")));
+        self.expect(
+            "the tenant's default route took the call",
+            by == "tenant_default" && heard.twiml.queue().is_some_and(|queue| queue.contains("front-desk")),
+        );
         self.expect("the failure is told to the tenant", !failure.is_empty());
         let other = self.line.call(CALLER, ACME).arrive().await?;
         self.expect("the next call of another tenant is unharmed", other.twiml.first("Gather").is_some());
@@ -132,9 +145,16 @@ impl Tour<'_> {
         self.heard("a call to a number that nobody bound", &unknown);
         self.expect("gets what the connection's owner set, and no tenant", unknown.twiml.first("Reject").is_some());
         let refusals = self.operator.api.get("/v1/tenants/platform/connections/twilio/refusals", &[]).await?.body;
-        let codes: Vec<&str> = refusals.get("items").and_then(Value::as_array).map(|items| items.iter().filter_map(|item| item.get("code")?.as_str()).collect()).unwrap_or_default();
+        let codes: Vec<&str> = refusals
+            .get("items")
+            .and_then(Value::as_array)
+            .map(|items| items.iter().filter_map(|item| item.get("code")?.as_str()).collect())
+            .unwrap_or_default();
         println!("      the connection's list of refusals: {codes:?}");
-        self.expect("both are on the list, and no secret is", codes.contains(&"bad-signature") && codes.contains(&"unbound-address") && !refusals.to_string().contains(AUTH_TOKEN));
+        self.expect(
+            "both are on the list, and no secret is",
+            codes.contains(&"bad-signature") && codes.contains(&"unbound-address") && !refusals.to_string().contains(AUTH_TOKEN),
+        );
         Ok(())
     }
 }

@@ -1,0 +1,122 @@
+//! A version survives eviction, a lost disk and a forged artifact; what stops the compiler stops nothing else.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jackfield_domain::fallback::FailureKind;
+use jackfield_domain::id::Digest;
+use jackfield_domain::refusal::Code;
+use jackfield_runtime::{Call, InstallError, Runtime, RuntimeFault, RuntimeSettings};
+
+use crate::support::{House, Kept, block_on, call, handling, settings};
+
+fn files(house: &House, kind: &str) -> Vec<PathBuf> {
+    let paths = fs::read_dir(house.directory.path()).unwrap().map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.extension().is_some_and(|of| of == kind)).collect()
+}
+
+#[test]
+fn an_evicted_version_is_loaded_again() {
+    block_on(async {
+        let house = House::new();
+        let installed = house.install(handling("")).await;
+        assert_eq!(house.runtime.resident().artifacts, 1);
+        house.runtime.evict(&installed.digest).await;
+        assert_eq!(house.runtime.resident().artifacts, 0);
+        assert!(house.run(call(&installed)).await.result.is_ok());
+        assert_eq!(house.runtime.resident().artifacts, 1);
+    });
+}
+
+#[test]
+fn the_longest_unused_goes_when_there_is_no_room() {
+    block_on(async {
+        // Room for one and a half of these.
+        let house = House::with(|settings| RuntimeSettings { artifact_bytes_max: 1, ..settings });
+        let first = house.install(handling("")).await;
+        let second = house.install(handling("nop")).await;
+        assert_eq!(house.runtime.resident().artifacts, 1);
+        for installed in [&first, &second, &first] {
+            assert!(house.run(call(installed)).await.result.is_ok());
+            assert_eq!(house.runtime.resident().artifacts, 1);
+        }
+    });
+}
+
+#[test]
+fn a_lost_or_forged_artifact_is_compiled_again_from_the_component() {
+    block_on(async {
+        let house = House::new();
+        let installed = house.install(handling("")).await;
+        let [artifact] = &files(&house, "cwasm")[..] else { panic!("one artifact") };
+        let forge = |content: &[u8]| fs::write(artifact, content).unwrap();
+        for harm in [&|| fs::remove_file(artifact).unwrap() as _, &|| forge(b"\x7fELF not ours"), &|| forge(b"")] as [&dyn Fn(); 3] {
+            harm();
+            house.runtime.evict(&installed.digest).await;
+            assert!(house.run(call(&installed)).await.result.is_ok());
+        }
+    });
+}
+
+#[test]
+fn another_nodes_artifact_is_not_used() {
+    block_on(async {
+        let house = House::new();
+        let installed = house.install(handling("")).await;
+        let other = RuntimeSettings { node_key: [8; 32], ..settings(house.directory.path()) };
+        // It has neither the component nor a key that makes the artifact authentic.
+        let other = Runtime::start(other, Arc::new(Kept::default())).unwrap();
+        let ran = other.call(&crate::support::pass(), call(&installed)).await;
+        assert_eq!(ran.result.unwrap_err().kind, FailureKind::NotReady);
+        other.stop();
+    });
+}
+
+#[test]
+fn a_version_that_nobody_knows_is_not_ready() {
+    block_on(async {
+        let house = House::new();
+        let installed = house.install(handling("")).await;
+        let ran = house.run(Call { digest: Digest::of(b"nothing"), ..call(&installed) }).await;
+        assert_eq!(ran.result.unwrap_err().kind, FailureKind::NotReady);
+        assert_eq!(house.runtime.resident().artifacts, 1, "a place is kept for what cannot be loaded");
+    });
+}
+
+#[test]
+fn a_compiler_that_is_killed_is_not_run_again_for_the_same_bytes() {
+    block_on(async {
+        let script = tempfile::tempdir().unwrap();
+        let compiler = script.path().join("compiler");
+        let runs = script.path().join("runs");
+        fs::write(&compiler, format!("#!/bin/sh\n/bin/cat >/dev/null\necho run >>{}\nkill -9 $$\n", runs.display())).unwrap();
+        std::os::unix::fs::PermissionsExt::set_mode(&mut fs::metadata(&compiler).unwrap().permissions(), 0o755);
+        fs::set_permissions(&compiler, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let house = House::with(|settings| RuntimeSettings { compiler: compiler.clone(), ..settings });
+        for _ in 0..2 {
+            let Err(InstallError::Refused(refusal)) = house.try_install(handling("")).await else { panic!("it was taken") };
+            assert_eq!(refusal.code, Code::CompileFailed);
+        }
+        assert_eq!(fs::read_to_string(runs).unwrap().lines().count(), 1);
+    });
+}
+
+#[test]
+fn a_compiler_that_cannot_be_run_is_our_fault() {
+    block_on(async {
+        let house = House::with(|settings| RuntimeSettings { compiler: "/nowhere/compiler".into(), ..settings });
+        let error = house.try_install(handling("")).await.unwrap_err();
+        assert!(matches!(error, InstallError::Fault(RuntimeFault::Compiler(_))), "{error:?}");
+    });
+}
+
+#[test]
+fn a_stopped_runtime_answers_instead_of_hanging() {
+    block_on(async {
+        let house = House::new();
+        let installed = house.install(handling("")).await;
+        house.runtime.clone().stop();
+        assert!(house.run(call(&installed)).await.result.is_err());
+    });
+}
