@@ -19,7 +19,6 @@ fn sins() -> Vec<(&'static str, &'static str, Value)> {
         ("traps", "trapped", json!({})),
         ("returns-10mb", "output-exceeded", json!({})),
         ("nonsense", "output-exceeded", json!({})),
-        ("lies", "unlisted", json!({})),
         ("floods-log", "log-exceeded", json!({})),
         ("floods-state", "stored-exceeded", json!({})),
         ("floods-host-calls", "host-calls-exceeded", json!({})),
@@ -237,6 +236,8 @@ async fn what_may_not_run_is_refused_at_upload_by_name() {
         ("zeros", vec![0; 100_000], "bad-component", ""),
         ("cut off", artifacts::plugin("acme-ivr").unwrap()[..2_000].to_vec(), "bad-component", ""),
         ("not for us", b"#!/bin/sh\nexit 0\n".to_vec(), "bad-component", ""),
+        ("lists what does not exist", artifacts::guest("lies").unwrap().to_vec(), "bad-describe", ""),
+        ("loops in describe", artifacts::guest("loops-in-describe").unwrap().to_vec(), "bad-describe", ""),
         ("traps in describe", artifacts::guest("traps-in-describe").unwrap().to_vec(), "bad-describe", ""),
     ];
     for (what, bytes, code, named) in cases {

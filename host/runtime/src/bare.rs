@@ -16,7 +16,7 @@ use crate::abi::v1::About;
 use crate::call::Call;
 use crate::guest::{Guest, GuestParts};
 use crate::invocation::{self, Frame};
-use crate::prepared::Prepared;
+use crate::load::prepared::Prepared;
 use crate::{Runtime, RuntimeFault};
 
 /// One round: the mean time of a call.

@@ -19,8 +19,8 @@ use jackfield_domain::refusal::{Code, Refusal};
 use crate::check::{Checked, check, check_metadata};
 use crate::guest::GuestParts;
 use crate::invocation::{Described, Frame, describe};
+use crate::load::prepared::Prepared;
 use crate::load::{LoadError, bad_describe};
-use crate::prepared::Prepared;
 use crate::runtime::{Inner, NotRun, RuntimeFault};
 
 /// Why an upload is not taken.
@@ -91,7 +91,7 @@ pub(crate) async fn install(inner: &Inner, component: Bytes) -> Result<Installed
     let (metadata, describe_fuel) = described(inner, digest, Arc::clone(&prepared)).await?;
     inner.blobs.put(component).await.map_err(RuntimeFault::from)?;
     loader.shelf.put((digest, checked.class), prepared);
-    let Checked { class, contract, exports, imports, .. } = checked;
+    let Checked { class, contract, exports, imports } = checked;
     let compile_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     Ok(Installed { digest, bytes, class, contract, exports, imports, metadata, describe_fuel, compile_ms })
 }

@@ -19,9 +19,9 @@ use wasmtime::{Error, Result, Store};
 
 use crate::abi::v1::About;
 use crate::call::{Call, Function, Outcome, Ran};
-use crate::failure::{Stage, classify, leaves_fuel_uncounted};
+use crate::guest::failure::{Stage, classify, leaves_fuel_uncounted};
 use crate::guest::{Guest, GuestParts};
-use crate::prepared::Prepared;
+use crate::load::prepared::Prepared;
 
 /// Handles that a guest may hold: a stream, a timer, a few more; the engine's own limit is a hundred times as many.
 const HANDLES_MAX: usize = 1_000;

@@ -15,17 +15,11 @@ pub mod capability;
 mod check;
 mod compile;
 mod engine;
-mod failure;
 mod guest;
 mod install;
 mod invocation;
-mod limits;
 mod load;
-mod machine;
-mod prepared;
 mod runtime;
-mod shelf;
-mod tape;
 mod turnstile;
 mod wasi;
 

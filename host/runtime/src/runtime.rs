@@ -22,13 +22,13 @@ use wasmtime::Engine;
 use crate::artifact::Artifacts;
 use crate::call::{Call, Ran};
 use crate::compile::outside::Compiler;
+use crate::engine::machine::{self, Machine};
 use crate::engine::{Pool, config, fingerprint};
 use crate::install::{InstallError, Installed};
 use crate::invocation::{Frame, json_bytes};
 use crate::load::Loader;
-use crate::machine::{self, Machine};
-use crate::prepared::GuestEngine;
-use crate::shelf::{Room, Shelf};
+use crate::load::prepared::GuestEngine;
+use crate::load::shelf::{Room, Shelf};
 use crate::turnstile::Turnstile;
 use crate::{install, invocation};
 

@@ -8,7 +8,7 @@ use wasmtime::Result;
 
 use crate::abi::v1::imports::http::{HeaderValue, Host, HttpError, Request, Response};
 use crate::guest::Guest;
-use crate::limits::Allowed;
+use crate::guest::limits::Allowed;
 
 fn argument_bytes(request: &Request) -> usize {
     let headers = request.headers.iter().map(|(name, value)| {

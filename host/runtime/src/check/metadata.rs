@@ -3,36 +3,18 @@
 //! It is the plugin's word and is never trusted for limits or permissions; what is refused here could not be stored, shown or
 //! used, or is a slip that its author would want to know of at the upload and not on a call.
 
-use jackfield_domain::contact::decision::ACTION_NAMES;
 use jackfield_domain::flow::plugin::Metadata;
 use jackfield_domain::flow::settings::{BadSettings, check_schema};
 use jackfield_domain::refusal::{Code, Refusal};
 
 /// Longest name or version: one line of a list.
 const NAME_BYTES_MAX: usize = 200;
-/// Longest name of an outcome or of a shape of state: they stand in keys and metrics.
+/// Longest name of an outcome, an event, an action or a shape of state: they stand in keys and metrics.
 const WORD_BYTES_MAX: usize = 64;
 /// Most outcomes: each is a series in the statistics.
 const OUTCOMES_MAX: usize = 100;
-/// Every event's name, as the contract lists them.
-const EVENT_NAMES: [&str; 16] = [
-    "arrived",
-    "input",
-    "message",
-    "message-status",
-    "continued",
-    "timer",
-    "dial-ended",
-    "queue-waiting",
-    "queue-ended",
-    "conference-ended",
-    "voicemail-ended",
-    "consent-ended",
-    "ai-ended",
-    "context-changed",
-    "ended",
-    "other",
-];
+/// Most events or actions: the contract has fewer than thirty of each.
+const LISTED_MAX: usize = 100;
 
 fn refuse(at: &str, why: impl Into<String>) -> Refusal {
     Refusal::new(Code::BadDescribe, format!("describe says of `{at}` what cannot be: {}", why.into())).at(at)
@@ -53,11 +35,14 @@ pub(crate) fn check_metadata(mut metadata: Metadata) -> Result<Metadata, Refusal
     for outcome in &metadata.outcomes {
         check_text("outcomes", outcome, WORD_BYTES_MAX, false)?;
     }
-    if let Some(unknown) = metadata.events.iter().find(|name| !EVENT_NAMES.contains(&name.as_str())) {
-        return Err(refuse("events", format!("there is no event {:?}", short(unknown))));
-    }
-    if let Some(unknown) = metadata.actions.iter().find(|name| !ACTION_NAMES.contains(&name.as_str())) {
-        return Err(refuse("actions", format!("there is no action {:?}", short(unknown))));
+    // Names that no event or action has are let pass: they may be a later host's, and listing what does not exist gives nothing.
+    for (at, listed) in [("events", &metadata.events), ("actions", &metadata.actions)] {
+        if listed.len() > LISTED_MAX {
+            return Err(refuse(at, format!("{} of them; at most {LISTED_MAX}", listed.len())));
+        }
+        for name in listed {
+            check_text(at, name, WORD_BYTES_MAX, false)?;
+        }
     }
     if let Err(BadSettings::NoSchema(why)) = check_schema(&metadata.settings_schema, &serde_json::json!({})) {
         return Err(refuse("settings-schema", why));
@@ -67,10 +52,6 @@ pub(crate) fn check_metadata(mut metadata: Metadata) -> Result<Metadata, Refusal
         list.dedup();
     }
     Ok(metadata)
-}
-
-fn short(text: &str) -> String {
-    text.chars().take(80).collect()
 }
 
 fn check_text(at: &str, text: &str, bytes_max: usize, may_be_empty: bool) -> Result<(), Refusal> {
@@ -111,8 +92,9 @@ mod tests {
             ("name", Metadata { name: String::new(), ..metadata() }),
             ("name", Metadata { name: "a\nb".to_owned(), ..metadata() }),
             ("version", Metadata { version: "1".repeat(300), ..metadata() }),
-            ("events", Metadata { events: vec!["arrive".to_owned()], ..metadata() }),
-            ("actions", Metadata { actions: vec!["explode".to_owned()], ..metadata() }),
+            ("events", Metadata { events: vec!["x".repeat(65)], ..metadata() }),
+            ("actions", Metadata { actions: vec!["say".to_owned(); 101], ..metadata() }),
+            ("actions", Metadata { actions: vec!["say\u{1b}[2J".to_owned()], ..metadata() }),
             ("outcomes", Metadata { outcomes: vec!["x".to_owned(); 101], ..metadata() }),
             ("settings-schema", Metadata { settings_schema: "{".to_owned(), ..metadata() }),
             ("settings-schema", Metadata { settings_schema: r#"{"type": 7}"#.to_owned(), ..metadata() }),

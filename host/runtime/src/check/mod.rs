@@ -34,8 +34,6 @@ pub(crate) struct Checked {
     pub(crate) exports: BTreeSet<String>,
     /// Import interfaces of the contract that need a grant.
     pub(crate) imports: BTreeSet<Grant>,
-    /// Every import by its full name.
-    pub(crate) import_names: Vec<String>,
 }
 
 /// Checks an upload.
@@ -43,8 +41,8 @@ pub(crate) fn check(component: &[u8]) -> Result<Checked, Refusal> {
     check_form(component)?;
     let sizes = bounds::measure(component)?;
     Validator::new_with_features(features()).validate_all(component).map_err(|error| malformed(&error))?;
-    let names::Names { contract, exports, imports, import_names } = names::check(component)?;
-    Ok(Checked { class: class(&sizes), contract, exports, imports, import_names })
+    let names::Names { contract, exports, imports } = names::check(component)?;
+    Ok(Checked { class: class(&sizes), contract, exports, imports })
 }
 
 /// Tells what it is that is not a component.

@@ -27,12 +27,11 @@ pub(super) struct Names {
     pub(super) contract: String,
     pub(super) exports: BTreeSet<String>,
     pub(super) imports: BTreeSet<Grant>,
-    pub(super) import_names: Vec<String>,
 }
 
 /// Checks every import and export of the outermost component.
 pub(super) fn check(component: &[u8]) -> Result<Names, Refusal> {
-    let mut names = Names { contract: String::new(), exports: BTreeSet::new(), imports: BTreeSet::new(), import_names: Vec::new() };
+    let mut names = Names { contract: String::new(), exports: BTreeSet::new(), imports: BTreeSet::new() };
     let mut depth = 0_usize;
     for payload in Parser::new(0).parse_all(component) {
         match payload.map_err(|error| malformed(&error))? {
@@ -84,7 +83,6 @@ impl Names {
         } else if !wasi::INTERFACES.contains(&interface) || !version.starts_with(WASI_COMPATIBLE) {
             return refuse();
         }
-        self.import_names.push(name.to_owned());
         Ok(())
     }
 

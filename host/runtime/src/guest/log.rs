@@ -7,9 +7,9 @@
 use jackfield_domain::budget::Limit;
 use jackfield_domain::capability::{Level, LogLine};
 
-use crate::limits::{Ended, Meter};
+use crate::guest::limits::{Ended, Meter};
 
-/// What each line counts besides its text, so that a flood of empty lines ends like any other.
+/// What each line and each of its fields counts besides its text, so that a flood of empty ones ends like any other.
 const LINE_BYTES: usize = 16;
 /// A line without an end is cut here: a guest that prints no newline must not make one line of everything.
 const PRINTED_LINE_BYTES_MAX: usize = 4 * 1024;
@@ -53,7 +53,7 @@ impl Log {
         let mut room = meter.log_bytes_left();
         let message = escaped(message);
         let fields: Vec<(String, String)> = fields.iter().map(|(name, value)| (escaped(name), escaped(value))).collect();
-        let bytes = LINE_BYTES + message.len() + fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+        let bytes = LINE_BYTES + message.len() + fields.iter().map(|(name, value)| LINE_BYTES + name.len() + value.len()).sum::<usize>();
         let counted = meter.count_log(bytes);
         if counted.is_ok() {
             self.lines.push(LogLine { level, message, fields });
@@ -157,6 +157,13 @@ mod tests {
         log.print(Stream::Out, b"o\n\nthree", &mut meter).unwrap();
         let lines: Vec<String> = log.finish(&mut meter).into_iter().map(|line| line.message).collect();
         assert_eq!(lines, ["one", "two", "", "three", "other"]);
+    }
+
+    #[test]
+    fn empty_fields_are_not_for_nothing() {
+        let fields = vec![(String::new(), String::new()); 2_000];
+        let ended = Log::default().write(Level::Info, "", &fields, &mut meter()).unwrap_err();
+        assert_eq!(ended.0, Limit::Log);
     }
 
     #[test]

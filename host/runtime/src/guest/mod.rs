@@ -5,7 +5,10 @@
 //!
 //! It must not hold anything of another invocation.
 
+pub(crate) mod failure;
+pub(crate) mod limits;
 pub(crate) mod log;
+pub(crate) mod tape;
 pub(crate) mod time;
 
 use std::collections::BTreeSet;
@@ -19,10 +22,10 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use wasmtime::{Result, StoreContextMut};
 
+use self::limits::{Allowed, Ended, Meter};
 use self::log::Log;
+use self::tape::{Tape, answer_bytes};
 use self::time::Time;
-use crate::limits::{Allowed, Ended, Meter};
-use crate::tape::{Tape, answer_bytes};
 
 /// The data of one invocation.
 pub(crate) struct Guest {

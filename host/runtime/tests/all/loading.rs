@@ -1,11 +1,13 @@
 //! A version survives eviction, a lost disk and a forged artifact; what stops the compiler stops nothing else.
 
 use std::fs;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jackfield_domain::fallback::FailureKind;
 use jackfield_domain::id::Digest;
+use jackfield_domain::ports::blobs::Blobs;
 use jackfield_domain::refusal::Code;
 use jackfield_runtime::{Call, InstallError, Runtime, RuntimeFault, RuntimeSettings};
 
@@ -14,6 +16,14 @@ use crate::support::{House, Kept, block_on, call, handling, settings};
 fn files(house: &House, kind: &str) -> Vec<PathBuf> {
     let paths = fs::read_dir(house.directory.path()).unwrap().map(|entry| entry.unwrap().path());
     paths.filter(|path| path.extension().is_some_and(|of| of == kind)).collect()
+}
+
+/// A compiler that reads everything, notes that it ran, and ends like that.
+fn refusing_compiler(directory: &Path, end: &str) -> (PathBuf, PathBuf) {
+    let (compiler, runs) = (directory.join("compiler"), directory.join("runs"));
+    fs::write(&compiler, format!("#!/bin/sh\n/bin/cat >/dev/null\necho run >>{}\n{end}\n", runs.display())).unwrap();
+    fs::set_permissions(&compiler, PermissionsExt::from_mode(0o755)).unwrap();
+    (compiler, runs)
 }
 
 #[test]
@@ -88,15 +98,31 @@ fn a_version_that_nobody_knows_is_not_ready() {
 fn a_compiler_that_is_killed_is_not_run_again_for_the_same_bytes() {
     block_on(async {
         let script = tempfile::tempdir().unwrap();
-        let compiler = script.path().join("compiler");
-        let runs = script.path().join("runs");
-        fs::write(&compiler, format!("#!/bin/sh\n/bin/cat >/dev/null\necho run >>{}\nkill -9 $$\n", runs.display())).unwrap();
-        std::os::unix::fs::PermissionsExt::set_mode(&mut fs::metadata(&compiler).unwrap().permissions(), 0o755);
-        fs::set_permissions(&compiler, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let (compiler, runs) = refusing_compiler(script.path(), "kill -9 $$");
         let house = House::with(|settings| RuntimeSettings { compiler: compiler.clone(), ..settings });
         for _ in 0..2 {
             let Err(InstallError::Refused(refusal)) = house.try_install(handling("")).await else { panic!("it was taken") };
             assert_eq!(refusal.code, Code::CompileFailed);
+        }
+        assert_eq!(fs::read_to_string(runs).unwrap().lines().count(), 1);
+    });
+}
+
+#[test]
+fn a_version_that_cannot_be_loaded_is_not_tried_on_every_call() {
+    block_on(async {
+        let script = tempfile::tempdir().unwrap();
+        let (compiler, runs) = refusing_compiler(script.path(), "exit 1");
+        let house = House::new();
+        let installed = house.install(handling("")).await;
+        let later = RuntimeSettings { compiler, node_key: [9; 32], ..settings(house.directory.path()) };
+        // It has the component and no artifact of its own: the first call compiles, and fails.
+        let kept = Kept::default();
+        kept.put(handling("").into()).await.unwrap();
+        let later = Runtime::start(later, Arc::new(kept)).unwrap();
+        for _ in 0..5 {
+            let ran = later.call(&crate::support::pass(), call(&installed)).await;
+            assert_eq!(ran.result.unwrap_err().kind, FailureKind::NotReady);
         }
         assert_eq!(fs::read_to_string(runs).unwrap().lines().count(), 1);
     });

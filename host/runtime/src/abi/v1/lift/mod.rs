@@ -15,6 +15,10 @@ use jackfield_domain::flow::plugin::Metadata;
 
 use super::exports::describe;
 use super::imports::{decisions, personas, types};
+use crate::guest::log::escaped;
+
+/// Longest sentence of a plugin about its own failure: a paragraph.
+const DETAIL_CHARS_MAX: usize = 1_000;
 
 pub(super) fn metadata(of: describe::Metadata) -> Metadata {
     let describe::Metadata { name, version, settings_schema, state_schema, outcomes, events, actions, extras: _ } = of;
@@ -34,6 +38,8 @@ pub(super) fn failure(of: types::Failure) -> Failure {
         types::Failure::Internal(why) => why,
         types::Failure::Other(of) => format!("{}: {}", of.kind, of.data),
     };
+    // People read it in lists and terminals, so it is escaped and short like a line of the log.
+    let detail = escaped(&detail).chars().take(DETAIL_CHARS_MAX).collect::<String>();
     Failure::new(FailureKind::Declined, detail)
 }
 

@@ -8,7 +8,7 @@ use jackfield_domain::budget::{Limit, Limits};
 use jackfield_domain::fallback::{Failure, FailureKind};
 use wasmtime::{Error, PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
-use crate::limits::{Ended, Meter};
+use crate::guest::limits::{Ended, Meter};
 use crate::wasi::Exited;
 
 /// Functions that are named in a detail: the innermost say what happened, the rest is the toolchain's.

@@ -7,6 +7,8 @@
 //! `pagemap_scan` stays off and no setting can switch it on: in this version of the engine it lets an instance see bytes of the
 //! one before it while the kernel compacts memory.
 
+pub(crate) mod machine;
+
 use std::hash::{Hash, Hasher};
 
 use jackfield_domain::budget::HOST_MEMORY_BYTES_MAX;

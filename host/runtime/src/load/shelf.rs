@@ -7,21 +7,40 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use jackfield_domain::flow::plugin::SlotClass;
 use jackfield_domain::id::Digest;
 use tokio::sync::OnceCell;
 
-use crate::prepared::Prepared;
+use crate::load::prepared::Prepared;
 
 /// A version on one engine.
 pub(crate) type Key = (Digest, SlotClass);
+
+/// How long a version that could not be loaded is left alone: trying costs a compiler's run at worst, and whatever is mended
+/// by hand can wait that long.
+const LEFT_ALONE: Duration = Duration::from_secs(30);
 
 /// A place for one version, filled by whoever needs it first.
 #[derive(Default)]
 pub(crate) struct Place {
     pub(crate) cell: OnceCell<Arc<Prepared>>,
     used: AtomicU64,
+    failed: Mutex<Option<(Instant, String)>>,
+}
+
+impl Place {
+    /// Why it could not be loaded, where that was only just now.
+    pub(crate) fn failed(&self) -> Option<String> {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.as_ref().filter(|(at, _)| at.elapsed() < LEFT_ALONE).map(|(_, why)| why.clone())
+    }
+
+    /// Remembers that it could not be loaded.
+    pub(crate) fn fail(&self, why: String) {
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), why));
+    }
 }
 
 /// What may be loaded at once.
@@ -61,6 +80,8 @@ impl Shelf {
     /// Lets go of what was not used longest, until the rest has room. What runs keeps its version until it ends.
     pub(crate) fn make_room(&self) {
         let mut places = self.lock();
+        // What is neither loaded, nor being loaded, nor left alone, is nothing to remember.
+        places.retain(|_, place| place.cell.get().is_some() || Arc::strong_count(place) > 1 || place.failed().is_some());
         let mut loaded: Vec<(u64, Key, u64)> = places
             .iter()
             .filter_map(|(key, place)| place.cell.get().map(|prepared| (place.used.load(Ordering::Relaxed), *key, prepared.bytes)))
@@ -82,14 +103,6 @@ impl Shelf {
     /// Lets go of a version on both engines.
     pub(crate) fn remove(&self, digest: &Digest) {
         self.lock().retain(|(of, _), _| of != digest);
-    }
-
-    /// Forgets a place that could not be filled.
-    pub(crate) fn forget_empty(&self, key: &Key) {
-        let mut places = self.lock();
-        if places.get(key).is_some_and(|place| place.cell.get().is_none()) {
-            places.remove(key);
-        }
     }
 
     /// Loaded versions and their bytes.

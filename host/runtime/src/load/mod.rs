@@ -4,6 +4,9 @@
 //! after an upgrade of the host, or on a node that never saw the upload, it is compiled again from the stored component. That
 //! takes seconds and goes on in the background, while the calls that need it are answered by the fallback.
 
+pub(crate) mod prepared;
+pub(crate) mod shelf;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,9 +19,9 @@ use jackfield_domain::refusal::{Code, Refusal};
 use crate::artifact::map::map;
 use crate::artifact::{Artifacts, Authenticated};
 use crate::compile::outside::{Compiled, Compiler};
-use crate::prepared::{GuestEngine, Prepared};
+use crate::load::prepared::{GuestEngine, Prepared};
+use crate::load::shelf::{Key, Shelf};
 use crate::runtime::RuntimeFault;
-use crate::shelf::{Key, Shelf};
 
 /// Why a version cannot be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -53,13 +56,16 @@ impl Loader {
         if let Some(prepared) = place.cell.get() {
             return Ok(Arc::clone(prepared));
         }
+        if let Some(why) = place.failed() {
+            return Err(RuntimeFault::Artifact { digest: key.0, why }.into());
+        }
         // A task of its own: the call that began it may give up, the next one should find it done.
         let loader = Arc::clone(self);
         let loading = tokio::spawn(async move {
             let loaded = place.cell.get_or_try_init(|| loader.fetch(key)).await.map(Arc::clone);
             match &loaded {
                 Ok(_) => loader.shelf.make_room(),
-                Err(_) => loader.shelf.forget_empty(&key),
+                Err(error) => place.fail(error.to_string()),
             }
             loaded
         });

@@ -1,7 +1,7 @@
 //! Meters one invocation: what it used of each limit, and which of our own bounds it met.
 //!
 //! The engine asks it before memory and tables grow, the capabilities charge calls, bytes and time to it, and at the end
-//! [`crate::failure`] reads from it why a guest ended. It keeps flags instead of letting anybody read error texts, because a
+//! [`crate::guest::failure`] reads from it why a guest ended. It keeps flags instead of letting anybody read error texts, because a
 //! guest that is refused memory ends in a trap that says nothing of memory.
 
 use std::time::Duration;
