@@ -44,7 +44,7 @@ impl fmt::Display for Report {
 /// Fills a platform, starts it again and calls every number twice.
 pub async fn run(tenants: u32) -> anyhow::Result<Report> {
     let data = tempfile::tempdir()?;
-    let process = Process::start(data.path())?;
+    let process = Process::start(&data.path().join("data"))?;
     let operator = process.operator(None)?;
     operator.connect_twilio("twilio").await?;
     let component = artifacts::plugin("acme-ivr")?;
@@ -62,7 +62,7 @@ pub async fn run(tenants: u32) -> anyhow::Result<Report> {
     process.kill()?;
 
     let begun = Instant::now();
-    let process = Process::start(data.path())?;
+    let process = Process::start(&data.path().join("data"))?;
     let start = begun.elapsed();
     let line = Line::new(&process.hooks_url, PUBLIC_URL, "twilio", ACCOUNT, AUTH_TOKEN)?;
     let (mut first, mut second) = (Vec::new(), Vec::new());

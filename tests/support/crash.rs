@@ -53,7 +53,7 @@ pub async fn run(rounds: u32) -> anyhow::Result<Report> {
     let told = Arc::new(Mutex::new(Told::default()));
     let mut token = None;
     for round in 0..rounds {
-        let (process, took) = start(data.path())?;
+        let (process, took) = start(&data.path().join("data"))?;
         report.slowest_start = report.slowest_start.max(took);
         let operator = process.operator(token.as_deref())?;
         if token.is_none() {
@@ -63,7 +63,7 @@ pub async fn run(rounds: u32) -> anyhow::Result<Report> {
         check(&operator, &told).await.with_context(|| format!("after kill {round}"))?;
         load_and_kill(process, &operator, &told, round).await?;
     }
-    let (process, _) = start(data.path())?;
+    let (process, _) = start(&data.path().join("data"))?;
     check(&process.operator(token.as_deref())?, &told).await.context("after the last kill")?;
     let told = told.lock().unwrap_or_else(PoisonError::into_inner);
     report.acknowledged = told.replies.len();

@@ -19,7 +19,7 @@ pub(crate) enum What {
 pub(crate) fn run(what: What, rounds: Option<u32>) -> anyhow::Result<()> {
     match what {
         What::Kill => {
-            crate::shell::cargo(&crate::shell::top(), &["build", "--locked", "--package", "jackfield-server"])?;
+            crate::shell::cargo(&crate::shell::top(), &["build", "--locked", "--package", "jackfield-server", "--package", "xtask"])?;
             let report = tokio::runtime::Runtime::new()?.block_on(jackfield_tests::crash::run(rounds.unwrap_or(20)))?;
             println!(
                 "{} kills under load: {} acknowledged events and {} releases, none lost, each counted once",
@@ -33,7 +33,7 @@ pub(crate) fn run(what: What, rounds: Option<u32>) -> anyhow::Result<()> {
         }
         What::Capacity => {
             let tenants = rounds.unwrap_or(1_000);
-            crate::shell::cargo(&crate::shell::top(), &["build", "--locked", "--package", "jackfield-server"])?;
+            crate::shell::cargo(&crate::shell::top(), &["build", "--locked", "--package", "jackfield-server", "--package", "xtask"])?;
             let report = tokio::runtime::Runtime::new()?.block_on(jackfield_tests::capacity::run(tenants))?;
             println!("{report}");
         }

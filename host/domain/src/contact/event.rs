@@ -166,6 +166,26 @@ pub enum Event {
     Other(Extension),
 }
 
+/// Every event's name, as `describe` may list it, in the order of the contract.
+pub const EVENT_NAMES: [&str; 16] = [
+    "arrived",
+    "input",
+    "message",
+    "message-status",
+    "continued",
+    "timer",
+    "dial-ended",
+    "queue-waiting",
+    "queue-ended",
+    "conference-ended",
+    "voicemail-ended",
+    "consent-ended",
+    "ai-ended",
+    "context-changed",
+    "ended",
+    "other",
+];
+
 impl Event {
     /// The case's name, as `describe` lists it.
     pub fn name(&self) -> &'static str {

@@ -3,6 +3,8 @@
 //! It is the plugin's word and is never trusted for limits or permissions; what is refused here could not be stored, shown or
 //! used, or is a slip that its author would want to know of at the upload and not on a call.
 
+use jackfield_domain::contact::decision::ACTION_NAMES;
+use jackfield_domain::contact::event::EVENT_NAMES;
 use jackfield_domain::flow::plugin::Metadata;
 use jackfield_domain::flow::settings::{BadSettings, check_schema};
 use jackfield_domain::refusal::{Code, Refusal};
@@ -35,13 +37,16 @@ pub(crate) fn check_metadata(mut metadata: Metadata) -> Result<Metadata, Refusal
     for outcome in &metadata.outcomes {
         check_text("outcomes", outcome, WORD_BYTES_MAX, false)?;
     }
-    // Names that no event or action has are let pass: they may be a later host's, and listing what does not exist gives nothing.
-    for (at, listed) in [("events", &metadata.events), ("actions", &metadata.actions)] {
+    // The contract's cases never change within a version, so a name that it does not have is a slip, and is told now.
+    for (at, listed, known) in [("events", &metadata.events, EVENT_NAMES.as_slice()), ("actions", &metadata.actions, ACTION_NAMES.as_slice())] {
         if listed.len() > LISTED_MAX {
             return Err(refuse(at, format!("{} of them; at most {LISTED_MAX}", listed.len())));
         }
         for name in listed {
             check_text(at, name, WORD_BYTES_MAX, false)?;
+            if !known.contains(&name.as_str()) {
+                return Err(refuse(at, format!("the contract has no {name:?}; it has {}", known.join(", "))));
+            }
         }
     }
     if let Err(BadSettings::NoSchema(why)) = check_schema(&metadata.settings_schema, &serde_json::json!({})) {
@@ -95,6 +100,8 @@ mod tests {
             ("events", Metadata { events: vec!["x".repeat(65)], ..metadata() }),
             ("actions", Metadata { actions: vec!["say".to_owned(); 101], ..metadata() }),
             ("actions", Metadata { actions: vec!["say\u{1b}[2J".to_owned()], ..metadata() }),
+            ("actions", Metadata { actions: vec!["teleport".to_owned()], ..metadata() }),
+            ("events", Metadata { events: vec!["full-moon".to_owned()], ..metadata() }),
             ("outcomes", Metadata { outcomes: vec!["x".to_owned(); 101], ..metadata() }),
             ("settings-schema", Metadata { settings_schema: "{".to_owned(), ..metadata() }),
             ("settings-schema", Metadata { settings_schema: r#"{"type": 7}"#.to_owned(), ..metadata() }),

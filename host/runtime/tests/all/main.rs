@@ -13,3 +13,4 @@ mod failures;
 mod isolation;
 mod loading;
 mod support;
+mod wasi;

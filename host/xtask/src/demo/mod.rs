@@ -17,10 +17,10 @@ use crate::shell::{cargo, step, top};
 /// Builds, starts, shows.
 pub(crate) fn run(once: bool) -> anyhow::Result<()> {
     guests::build_plugins()?;
-    step("the server", || cargo(&top(), &["build", "--locked", "--package", "jackfield-server"]))?;
+    step("the server", || cargo(&top(), &["build", "--locked", "--package", "jackfield-server", "--package", "xtask"]))?;
     let begun = Instant::now();
     let data = tempfile::tempdir()?;
-    let process = Process::start(data.path())?;
+    let process = Process::start(&data.path().join("data"))?;
     let operator = process.operator(None)?;
     let runtime = tokio::runtime::Runtime::new()?;
     let wrong = runtime.block_on(async {
