@@ -122,7 +122,10 @@ pub(super) async fn busy(app: &App, parsed: &Parsed) -> Result<Reply, StoreFault
     let tried = Tried { attempts: Vec::new(), barred: Some(Barred::ContactBusy) };
     let settled = settle(app, &mut visit, event, tried, parsed).await?;
     let reply = render::render(&visit, &settled, parsed);
-    commit::note(app, &visit, &settled, &reply, parsed).await?;
+    // An event that came before its contact was kept has nothing to be noted with; the one before it will make the contact.
+    if visit.revision.is_some() {
+        commit::note(app, &visit, &settled, &reply, parsed).await?;
+    }
     Ok(reply)
 }
 
