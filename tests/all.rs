@@ -17,6 +17,7 @@ mod promises {
     mod hostile;
     mod isolation;
     mod order;
+    mod queues;
     mod signatures;
     mod survival;
     mod tidy;

@@ -19,6 +19,13 @@ METHODS = {"break": "break_", "emphasis": "emphasis", "say-as": "say_as", "p": "
 TEXT_FIRST = {"Say", "Play", "Redirect", "Enqueue", "Number", "Sip", "Client", "Conference", "Queue", "Task"}
 
 
+class Form(dict):
+    """Parameters as a web framework would hand them over: a name may have several values."""
+
+    def getlist(self, name: str) -> list:
+        return self[name]
+
+
 def snake(name: str) -> str:
     plain = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower().replace("-", "_")
     return {"from": "from_", "class": "class_", "for": "for_"}.get(plain, plain)
@@ -42,7 +49,7 @@ def rebuild(builder, element) -> None:
         else:
             made = getattr(builder, method)(text, **attributes)
         if (child.tail or "").strip():
-            builder.add_text(child.tail)
+            builder.append(child.tail)
         rebuild(made, child)
 
 
@@ -50,7 +57,7 @@ def main() -> None:
     material = json.loads(pathlib.Path(sys.argv[1]).read_text(encoding="utf-8"))
     validator = RequestValidator(material["token"])
     for case in material["signed"]:
-        params = {}
+        params = Form()
         for name, value in case["params"]:
             params.setdefault(name, []).append(value)
         if not validator.validate(case["url"], params, case["signature"]):

@@ -38,7 +38,9 @@ pub(crate) fn check_metadata(mut metadata: Metadata) -> Result<Metadata, Refusal
         check_text("outcomes", outcome, WORD_BYTES_MAX, false)?;
     }
     // The contract's cases never change within a version, so a name that it does not have is a slip, and is told now.
-    for (at, listed, known) in [("events", &metadata.events, EVENT_NAMES.as_slice()), ("actions", &metadata.actions, ACTION_NAMES.as_slice())] {
+    for (at, listed, known) in
+        [("events", &metadata.events, EVENT_NAMES.as_slice()), ("actions", &metadata.actions, ACTION_NAMES.as_slice())]
+    {
         if listed.len() > LISTED_MAX {
             return Err(refuse(at, format!("{} of them; at most {LISTED_MAX}", listed.len())));
         }
