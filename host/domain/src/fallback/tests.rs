@@ -1,3 +1,5 @@
+//! Tries the fallback rule on plain values: what is refused, who answers, in which language.
+
 use super::*;
 use crate::budget::Plan;
 use crate::contact::decision::{Choice, Collect, Enqueue, Menu, Play, Ringing, SipTarget, Target, Transfer};

@@ -1,3 +1,5 @@
+//! Reads every recorded request and compares with the event that it stands for.
+
 use std::path::PathBuf;
 
 use bytes::Bytes;

@@ -1,3 +1,5 @@
+//! Walks the rules of what is open through whole calls, without a provider.
+
 use super::*;
 use crate::contact::decision::{Prompt, Ringing};
 use crate::contact::event::ConsentEnded;

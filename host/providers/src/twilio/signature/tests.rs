@@ -1,3 +1,5 @@
+//! Checks signatures against the published vectors, and against what must never pass.
+
 use jackfield_domain::tenant::connection::Secret;
 use proptest::prelude::*;
 use serde_json::Value;
