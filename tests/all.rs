@@ -11,14 +11,27 @@
 
 mod promises {
     mod answers;
+    mod away;
     mod bad_input;
     mod contract;
+    mod determinism;
+    mod fairness;
+    mod egress;
     mod fallback;
+    mod fuzzed;
+    mod health;
     mod hostile;
     mod isolation;
+    mod listeners;
+    mod metering;
     mod order;
+    mod quarantine;
     mod queues;
+    mod quotas;
+    mod recycled;
     mod signatures;
     mod survival;
     mod tidy;
+    mod watching;
+    mod uploads;
 }

@@ -18,6 +18,7 @@ use crate::artifacts;
 use crate::line::Line;
 use crate::platform::{ACCOUNT, AUTH_TOKEN, Operator, PUBLIC_URL, Tenancy};
 use crate::process::Process;
+use crate::tally;
 
 /// Calls at once.
 const CALLERS: usize = 8;
@@ -64,7 +65,10 @@ pub async fn run(rounds: u32) -> anyhow::Result<Report> {
         load_and_kill(process, &operator, &told, round).await?;
     }
     let (process, _) = start(&data.path().join("data"))?;
-    check(&process.operator(token.as_deref())?, &told).await.context("after the last kill")?;
+    let operator = process.operator(token.as_deref())?;
+    check(&operator, &told).await.context("after the last kill")?;
+    // Field by field at the end alone, because it reads every contact: what any of the kills broke is still broken then.
+    tally::agree(&operator, "acme").await.context("usage is the sum of the trail")?;
     let told = told.lock().unwrap_or_else(PoisonError::into_inner);
     report.acknowledged = told.replies.len();
     report.releases = told.releases.len();

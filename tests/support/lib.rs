@@ -4,9 +4,24 @@
 //! API - so that a promise holds for a user and not for an inside.
 
 pub mod artifacts;
+pub mod bombs;
 pub mod capacity;
+pub mod collector;
+pub mod corpus;
 pub mod crash;
+pub mod determinism;
+pub mod fuzzing;
+pub mod ledger;
 pub mod line;
+pub mod load;
+pub mod neighbours;
+pub mod overload;
 pub mod platform;
 pub mod process;
+pub mod recycled;
+pub mod stock;
+pub mod stranger;
+pub mod subject;
+pub mod tally;
 pub mod twiml;
+pub mod web;

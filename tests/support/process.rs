@@ -4,12 +4,16 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
 use crate::artifacts;
 use crate::platform::Operator;
+
+/// Between two looks at a process that should end.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// A server process.
 #[derive(Debug)]
@@ -26,13 +30,25 @@ pub struct Process {
 impl Process {
     /// Starts it on a folder and waits until it listens.
     pub fn start(data: &Path) -> anyhow::Result<Self> {
-        let mut child = Command::new(artifacts::binary()?)
-            .args(["serve", "--hooks-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data"])
-            .arg(data)
-            .env("JACKFIELD_LOG", "warn")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()?;
+        Self::start_with(data, "")
+    }
+
+    /// The same, with a configuration of its own, as its file would say it.
+    pub fn start_with(data: &Path, settings: &str) -> anyhow::Result<Self> {
+        let mut command = Command::new(artifacts::binary()?);
+        command.args(["serve", "--hooks-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data"]).arg(data);
+        if !settings.is_empty() {
+            let file = data.with_extension("toml");
+            std::fs::write(&file, settings)?;
+            command.arg("--config").arg(file);
+        }
+        command.stdin(Stdio::null());
+        Self::of(command)
+    }
+
+    /// Starts a command that becomes a server, and waits until it listens.
+    pub fn of(mut command: Command) -> anyhow::Result<Self> {
+        let mut child = command.env("JACKFIELD_LOG", "warn").stdout(Stdio::piped()).spawn()?;
         let out = child.stdout.take().context("the server's output is a pipe")?;
         let mut process = Self { child, hooks_url: String::new(), admin_url: String::new(), operator_token: None };
         for line in BufReader::new(out).lines() {
@@ -64,9 +80,30 @@ impl Process {
 
     /// Resident memory in bytes, as the kernel counts it.
     pub fn resident_bytes(&self) -> anyhow::Result<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("the kernel tells no VmRSS")?;
-        Ok(line.trim().trim_end_matches("kB").trim().parse::<u64>()? * 1024)
+        resident_bytes_of(self.child.id())
+    }
+
+    /// Tells it to end in order, as supervisors do.
+    pub fn tell_to_end(&self) -> anyhow::Result<()> {
+        let id = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw).context("a process has an id")?;
+        Ok(rustix::process::kill_process(id, rustix::process::Signal::TERM)?)
+    }
+
+    /// How it ended, and what it said on standard error where that is a pipe. It is looked for until `within` is over.
+    pub async fn ended(mut self, within: Duration) -> anyhow::Result<(ExitStatus, String)> {
+        let until = tokio::time::Instant::now() + within;
+        let status = loop {
+            if let Some(status) = self.child.try_wait()? {
+                break status;
+            }
+            anyhow::ensure!(tokio::time::Instant::now() < until, "the process is still there after {} s", within.as_secs());
+            tokio::time::sleep(LOOK).await;
+        };
+        let mut said = String::new();
+        if let Some(mut stderr) = self.child.stderr.take() {
+            std::io::Read::read_to_string(&mut stderr, &mut said)?;
+        }
+        Ok((status, said))
     }
 
     /// kill -9.
@@ -75,6 +112,13 @@ impl Process {
         self.child.wait()?;
         Ok(())
     }
+}
+
+/// Resident memory of a process in bytes, as the kernel counts it.
+pub fn resident_bytes_of(process: u32) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("the kernel tells no VmRSS")?;
+    Ok(line.trim().trim_end_matches("kB").trim().parse::<u64>()? * 1024)
 }
 
 impl Drop for Process {

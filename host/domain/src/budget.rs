@@ -14,12 +14,18 @@ pub const HOST_FUEL_MAX: u64 = 2_000_000_000;
 pub const HOST_MEMORY_BYTES_MAX: u64 = 128 * MIB;
 /// Longest wall time of the host: above every provider's deadline but SIP's.
 pub const HOST_WALL_MS_MAX: u64 = 20_000;
+/// Longest wall time of the host for a release that may use `http`: the same, because a provider does not wait longer for it.
+pub const HOST_HTTP_WALL_MS_MAX: u64 = HOST_WALL_MS_MAX;
+/// What a row that was written before this limit existed gets: the standard plan's.
+const HTTP_WALL_MS_BEFORE: u64 = 3_000;
 /// Most host calls of the host.
 pub const HOST_CALLS_MAX: u32 = 1_000;
 /// Most requests among them.
 pub const HOST_HTTP_CALLS_MAX: u32 = 10;
 /// Largest body of one request or response.
 pub const HOST_HTTP_BYTES_MAX: u64 = 256 * KIB;
+/// Largest head of one request: a URL of 8 KiB and headers of as much.
+pub const HTTP_HEAD_BYTES_MAX: u64 = 16 * KIB;
 /// Largest input of the host.
 pub const HOST_INPUT_BYTES_MAX: u64 = MIB;
 /// Largest output of the host.
@@ -62,6 +68,7 @@ impl Plan {
             fuel_max: 50_000_000,
             memory_bytes_max: 16 * MIB,
             wall_ms_max: 1_000,
+            http_wall_ms_max: HTTP_WALL_MS_BEFORE,
             host_calls_max: 200,
             http_calls_max: 3,
             http_bytes_max: 256 * KIB,
@@ -92,6 +99,9 @@ pub struct Limits {
     pub memory_bytes_max: u64,
     /// Milliseconds from start to end, host waits included.
     pub wall_ms_max: u64,
+    /// The same for a release that is granted `http`, where it is more: a service needs longer than a guest.
+    #[serde(default = "http_wall_ms_before")]
+    pub http_wall_ms_max: u64,
     /// Calls of capabilities.
     pub host_calls_max: u32,
     /// Requests among them.
@@ -123,6 +133,7 @@ impl Limits {
             fuel_max: HOST_FUEL_MAX,
             memory_bytes_max: HOST_MEMORY_BYTES_MAX,
             wall_ms_max: HOST_WALL_MS_MAX,
+            http_wall_ms_max: HOST_HTTP_WALL_MS_MAX,
             host_calls_max: HOST_CALLS_MAX,
             http_calls_max: HOST_HTTP_CALLS_MAX,
             http_bytes_max: HOST_HTTP_BYTES_MAX,
@@ -143,6 +154,7 @@ impl Limits {
             fuel_max: self.fuel_max.min(ceiling.fuel_max),
             memory_bytes_max: self.memory_bytes_max.min(ceiling.memory_bytes_max),
             wall_ms_max: self.wall_ms_max.min(ceiling.wall_ms_max),
+            http_wall_ms_max: self.http_wall_ms_max.min(ceiling.http_wall_ms_max),
             host_calls_max: self.host_calls_max.min(ceiling.host_calls_max),
             http_calls_max: self.http_calls_max.min(ceiling.http_calls_max),
             http_bytes_max: self.http_bytes_max.min(ceiling.http_bytes_max),
@@ -155,6 +167,22 @@ impl Limits {
             turns_max: self.turns_max.min(ceiling.turns_max),
             idle_turns_max: self.idle_turns_max.min(ceiling.idle_turns_max),
         }
+    }
+}
+
+fn http_wall_ms_before() -> u64 {
+    HTTP_WALL_MS_BEFORE
+}
+
+impl Limits {
+    /// Those of a release that is granted `http`: its wall time is the longer of the two.
+    pub fn with_http(self) -> Self {
+        Self { wall_ms_max: self.wall_ms_max.max(self.http_wall_ms_max), ..self }
+    }
+
+    /// Bytes of all requests of an invocation together, heads and bodies.
+    pub fn http_request_bytes_max(&self) -> u64 {
+        u64::from(self.http_calls_max).saturating_mul(self.http_bytes_max.saturating_add(HTTP_HEAD_BYTES_MAX))
     }
 }
 
@@ -214,6 +242,12 @@ pub struct Used {
     pub host_calls: u32,
     /// Requests among them.
     pub http_calls: u32,
+    /// Bytes of those requests, heads and bodies.
+    #[serde(default)]
+    pub http_sent_bytes: u64,
+    /// Bytes of their responses, heads and bodies.
+    #[serde(default)]
+    pub http_received_bytes: u64,
     /// Bytes given.
     pub input_bytes: u64,
     /// Bytes given back.

@@ -10,6 +10,7 @@ use crate::contact::Moment;
 use crate::flow::plugin::Grant;
 use crate::id::Digest;
 use crate::ports::BoxFuture;
+use crate::request::{Request, Sent};
 use crate::tenant::directory::{Closure, Person, Queue, QueueStatus};
 use crate::tenant::hours::HoursStatus;
 
@@ -73,6 +74,8 @@ pub enum Ask {
     CustomerBucket { salt: String },
     CustomerLastSeen,
     CustomerConsent { topic: String },
+    /// `left_ms` is the time until the invocation ends. It is another in every run and so no part of the question on the tape.
+    HttpSend { requests: Vec<Request>, #[serde(skip)] left_ms: u64 },
 }
 
 impl Ask {
@@ -99,6 +102,7 @@ impl Ask {
             Self::CustomerBucket { .. } => "customer.bucket",
             Self::CustomerLastSeen => "customer.last-seen",
             Self::CustomerConsent { .. } => "customer.get-consent",
+            Self::HttpSend { .. } => "http.send",
         }
     }
 
@@ -121,6 +125,7 @@ impl Ask {
             | Self::StateList { .. } => Grant::State,
             Self::OutcomeReport { .. } | Self::OutcomeTokens { .. } => Grant::Outcome,
             Self::CustomerBucket { .. } | Self::CustomerLastSeen | Self::CustomerConsent { .. } => Grant::Customer,
+            Self::HttpSend { .. } => Grant::Http,
         }
     }
 }
@@ -189,6 +194,7 @@ pub enum Answer {
     Bucket(u32),
     Seen(Option<Moment>),
     Consent(Consent),
+    Sent(Vec<Sent>),
     Denied(Denial),
 }
 

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::budget::{Limits, Used};
-use crate::capability::LogLine;
+use crate::capability::{LogLine, Tokens};
 use crate::contact::Moment;
 use crate::contact::decision::Draft;
 use crate::contact::event::Event;
@@ -14,6 +14,8 @@ use crate::fallback::{AnsweredBy, Failure};
 use crate::flow::release::{ReleaseNumber, VersionRef};
 use crate::id::{ContactId, Digest, FlowName};
 use crate::quota::Barred;
+use crate::quota::shortage::Shortage;
+use crate::request::RequestRecord;
 
 /// A capability call, by name and digest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +28,9 @@ pub struct Told {
     pub answer: Digest,
     /// A few words for people, where they give nothing away, for example "open until 17:00".
     pub gist: Option<String>,
+    /// What was sent to the outside, where it was a request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requests: Vec<RequestRecord>,
 }
 
 /// One run of one release.
@@ -51,6 +56,19 @@ pub struct AttemptRecord {
     pub told: Vec<Told>,
     /// What it logged.
     pub log: Vec<LogLine>,
+    /// Goals that it reported and that count; none where it failed.
+    #[serde(default)]
+    pub outcomes: Vec<(String, Option<f64>)>,
+    /// AI tokens that it reported; none where it failed.
+    #[serde(default)]
+    pub tokens: Vec<Tokens>,
+}
+
+impl AttemptRecord {
+    /// What is kept of one whose commit met a conflict: what it cost, and nothing that it was told, said or reached.
+    pub fn lost(self) -> Self {
+        Self { told: Vec::new(), log: Vec::new(), outcomes: Vec::new(), tokens: Vec::new(), ..self }
+    }
 }
 
 /// When things were done, in microseconds after the request was complete.
@@ -91,8 +109,18 @@ pub struct Turn {
     pub verified_with: String,
     /// Why no plugin ran.
     pub barred: Option<Barred>,
+    /// Which quota barred it, or left an attempt without fuel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shortage: Option<Shortage>,
     /// In order.
     pub attempts: Vec<AttemptRecord>,
+    /// Attempts before them whose commit met a conflict, without what they were told and logged: they decided nothing, and cost
+    /// what they cost.
+    #[serde(default)]
+    pub lost: Vec<AttemptRecord>,
+    /// AI tokens that were reported from outside, after they were spent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reported: Vec<Tokens>,
     /// None for what expects no answer.
     pub decision: Option<Draft>,
     /// Why, in the words of who answered.
@@ -107,4 +135,14 @@ pub struct Turn {
     pub reply: Option<Digest>,
     /// When.
     pub times: Times,
+    /// The id of its trace, 32 hexadecimal digits, where it was traced.
+    #[serde(default)]
+    pub trace: Option<String>,
+}
+
+impl Turn {
+    /// True where the host went on by itself with what was open: nothing was asked, and nothing was barred.
+    pub fn is_host_step(&self) -> bool {
+        self.answered_by.is_some() && self.barred.is_none() && self.attempts.is_empty()
+    }
 }

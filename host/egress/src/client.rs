@@ -10,7 +10,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
@@ -170,6 +170,20 @@ impl AdminClient {
         self.send(request.header(header::CONTENT_TYPE, "application/wasm").timeout(UPLOAD_TIMEOUT).body(component)).await
     }
 
+    /// Reads text that is no JSON, such as CSV.
+    pub async fn get_text(&self, path: &str, query: &[(&str, &str)]) -> Result<String, ClientError> {
+        let request = self.request(Method::GET, path).query(query).header(header::ACCEPT, "text/*");
+        let Raw { status, body, .. } = self.receive(request, ANSWER_BYTES_MAX).await?;
+        if status.is_success() { Ok(String::from_utf8_lossy(&body).into_owned()) } else { Err(self.refusal(status, &body)) }
+    }
+
+    /// Reads bytes that are no JSON, such as a component, at most so many.
+    pub async fn download(&self, path: &str, bytes_max: usize) -> Result<Bytes, ClientError> {
+        let request = self.request(Method::GET, path).header(header::ACCEPT, "*/*").timeout(UPLOAD_TIMEOUT);
+        let Raw { status, body, .. } = self.receive(request, bytes_max).await?;
+        if status.is_success() { Ok(body) } else { Err(self.refusal(status, &body)) }
+    }
+
     fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let mut url = self.base.clone();
         let prefix = url.path().trim_end_matches('/').to_owned();
@@ -185,29 +199,51 @@ impl AdminClient {
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Result<Reply, ClientError> {
-        let server = || self.base.origin().ascii_serialization();
-        let unreachable = |e: &reqwest::Error| ClientError::Unreachable { server: server(), why: why(e) };
+        let Raw { status, etag, body } = self.receive(request, ANSWER_BYTES_MAX).await?;
+        if !status.is_success() {
+            return Err(self.refusal(status, &body));
+        }
+        let body = if body.is_empty() { Ok(Value::Null) } else { serde_json::from_slice(&body) };
+        let body = body.map_err(|_| self.foreign(format!("status {status} without JSON")))?;
+        Ok(Reply { status: status.as_u16(), body, etag })
+    }
+
+    async fn receive(&self, request: reqwest::RequestBuilder, bytes_max: usize) -> Result<Raw, ClientError> {
+        let unreachable = |e: &reqwest::Error| ClientError::Unreachable { server: self.server(), why: why(e) };
         let mut response = request.send().await.map_err(|e| unreachable(&e))?;
         let status = response.status();
         let etag = response.headers().get(header::ETAG).and_then(|v| v.to_str().ok()).map(str::to_owned);
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(|e| unreachable(&e))? {
-            if body.len() + chunk.len() > ANSWER_BYTES_MAX {
-                return Err(ClientError::Unreadable { server: server(), why: format!("more than {ANSWER_BYTES_MAX} bytes") });
+            if body.len() + chunk.len() > bytes_max {
+                return Err(self.foreign(format!("more than {bytes_max} bytes")));
             }
             body.extend_from_slice(&chunk);
         }
-        let foreign = |why: String| ClientError::Unreadable { server: server(), why };
-        if status.is_success() {
-            let body = if body.is_empty() { Ok(Value::Null) } else { serde_json::from_slice(&body) };
-            let body = body.map_err(|_| foreign(format!("status {status} without JSON")))?;
-            return Ok(Reply { status: status.as_u16(), body, etag });
-        }
-        match serde_json::from_slice::<Problem>(&body) {
-            Ok(problem) => Err(ClientError::Refused(Box::new(problem))),
-            Err(_) => Err(foreign(format!("status {status} without problem details; is this the admin port?"))),
+        Ok(Raw { status, etag, body: body.freeze() })
+    }
+
+    fn server(&self) -> String {
+        self.base.origin().ascii_serialization()
+    }
+
+    fn foreign(&self, why: String) -> ClientError {
+        ClientError::Unreadable { server: self.server(), why }
+    }
+
+    fn refusal(&self, status: StatusCode, body: &[u8]) -> ClientError {
+        match serde_json::from_slice::<Problem>(body) {
+            Ok(problem) => ClientError::Refused(Box::new(problem)),
+            Err(_) => self.foreign(format!("status {status} without problem details; is this the admin port?")),
         }
     }
+}
+
+/// An answer before anybody knows what it means.
+struct Raw {
+    status: StatusCode,
+    etag: Option<String>,
+    body: Bytes,
 }
 
 /// What is at the bottom of an error: reqwest's own sentence only repeats the URL.

@@ -7,8 +7,13 @@
 //! It must not know tenants, tokens' meaning or what an answer says.
 
 pub mod client;
+pub mod guest;
 pub mod plain;
 mod tls;
+pub mod traces;
 
 pub use client::{AdminClient, ClientError, Problem, Reply};
+pub use rustls::pki_types::CertificateDer as Certificate;
+pub use tls::root_certificates;
 pub use plain::{PlainClient, PlainReply};
+pub use traces::TraceClient;

@@ -11,7 +11,7 @@ use http::{HeaderMap, Method};
 use jackfield_domain::contact::decision::{Decision, Draft, Transfer};
 use jackfield_domain::contact::open::Heard;
 use jackfield_domain::contact::{Arrival, Endpoint};
-use jackfield_domain::fallback::Abilities;
+use jackfield_domain::fallback::{Abilities, Inability};
 use jackfield_domain::id::ContactId;
 use jackfield_domain::refusal::Refusal;
 use jackfield_domain::tenant::address::Address;
@@ -141,6 +141,28 @@ pub struct Reply {
     pub body: Bytes,
 }
 
+/// A document that stands alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alone {
+    /// The document.
+    pub body: Bytes,
+    /// What of the draft is left out or done in a lesser way, one sentence each.
+    pub lesser: Vec<String>,
+}
+
+/// How documents that stand alone are hosted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hosting {
+    /// What their files' names end in, without the dot.
+    pub ending: &'static str,
+    /// The content type under which the host must give them out.
+    pub content_type: &'static str,
+    /// Files that documents point at by relative URLs: name and content.
+    pub companions: &'static [(&'static str, &'static str)],
+    /// What whoever hosts them must know.
+    pub readme: &'static str,
+}
+
 /// Where and for whom a decision is rendered.
 #[derive(Debug, Clone, Copy)]
 pub struct Scene<'a> {
@@ -197,6 +219,14 @@ pub trait Provider: Send + Sync {
     /// is gone. Only what needs no answer can be: saying, playing, a transfer to a number or SIP address, an end.
     /// [`Provider::check_connection`] has tried the route when it was set; a draft that cannot be rendered becomes the last words.
     fn render_unbound(&self, draft: &Draft, connection: &Connection) -> Reply;
+
+    /// Renders a default route as a document that stands alone: one that a host elsewhere gives out while we are away, so that nothing in
+    /// it comes back to us. What cannot work so is left out or done in a lesser way, and told. An inability means that nothing worth
+    /// hearing is left.
+    fn render_alone(&self, draft: &Draft, scene: &Scene<'_>) -> Result<Alone, Inability>;
+
+    /// What a host of such documents needs beside them.
+    fn hosting(&self) -> Hosting;
 
     /// The reply to what expects no answer.
     fn acknowledge(&self) -> Reply;

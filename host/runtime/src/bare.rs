@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use jackfield_domain::flow::plugin::SlotClass;
 use jackfield_domain::id::Digest;
+use jackfield_domain::priority::Priority;
 use jackfield_domain::quota::Pass;
 use wasmtime::Store;
 
@@ -38,13 +39,15 @@ pub async fn round(
     calls: u32,
     call: impl Fn() -> Call + Send + Sync + Clone + 'static,
 ) -> Result<Round, RuntimeFault> {
-    let prepared = runtime.inner.loader.load(version).await.map_err(|error| RuntimeFault::Engine(error.to_string()))?;
+    let prepared = runtime.inner.loader.load(version, &call().contact.tenant).await.map_err(|error| RuntimeFault::Engine(error.to_string()))?;
     let yield_fuel = runtime.inner.settings.yield_fuel;
     let tenant = call().contact.tenant;
     let on_one_thread = call.clone();
     let measured = runtime
         .inner
-        .on_guest_threads(&tenant, Duration::from_secs(600), move |_| async move {
+        .on_guest_threads(&tenant, version.1, Priority::Running, Duration::from_secs(600), move |_, place| async move {
+            // One place for the whole round.
+            let _place = place;
             let began = Instant::now();
             for _ in 0..calls {
                 bare(&prepared, on_one_thread(), yield_fuel).await;
@@ -55,7 +58,7 @@ pub async fn round(
                 let call = on_one_thread();
                 let input_bytes = invocation::json_bytes(&call.contact).saturating_add(invocation::json_bytes(&call.event));
                 let frame = Frame { limits: call.limits, wall: call.wall, yield_fuel, input_bytes };
-                assert!(invocation::run(Arc::clone(&prepared), call, frame).await.result.is_ok(), "the limited call failed");
+                assert!(invocation::run_within(Arc::clone(&prepared), call, frame, None).await.result.is_ok(), "the limited call failed");
             }
             (bare, began.elapsed() / calls)
         })
@@ -78,6 +81,7 @@ async fn bare(prepared: &Prepared, call: Call, yield_fuel: u64) {
         now: call.now,
         deadline: call.deadline,
         yield_fuel,
+        place: None,
     };
     let about = About {
         contact: &call.contact,

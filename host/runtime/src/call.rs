@@ -16,6 +16,7 @@ use jackfield_domain::fallback::Failure;
 use jackfield_domain::flow::plugin::{Grant, SlotClass};
 use jackfield_domain::flow::release::ReleaseNumber;
 use jackfield_domain::id::Digest;
+use jackfield_domain::priority::Priority;
 
 /// Which export runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,6 +55,8 @@ pub struct Call {
     pub digest: Digest,
     /// Its engine, as fixed at upload.
     pub class: SlotClass,
+    /// How much waits on the answer: who is shed first.
+    pub priority: Priority,
     /// What runs.
     pub function: Function,
     /// The contact, as it stands before this event.
@@ -111,11 +114,13 @@ pub struct Ran {
     pub log: Vec<LogLine>,
     /// What it would leave behind; nothing where it failed.
     pub effects: Effects,
+    /// What the call took beside the guest's own time: loading it, waiting for a place, the way to its thread and back.
+    pub waited: Duration,
 }
 
 impl Ran {
     /// An invocation that did not begin.
     pub(crate) fn not_begun(failure: Failure, used: Used) -> Self {
-        Self { result: Err(failure), used, tape: Vec::new(), log: Vec::new(), effects: Effects::default() }
+        Self { result: Err(failure), used, tape: Vec::new(), log: Vec::new(), effects: Effects::default(), waited: Duration::ZERO }
     }
 }

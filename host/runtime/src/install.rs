@@ -13,10 +13,12 @@ use jackfield_domain::capability::{Answer, Ask, Capabilities, Denial, Effects};
 use jackfield_domain::flow::plugin::{Grant, Metadata, SlotClass};
 use jackfield_domain::id::{Digest, TenantId};
 use jackfield_domain::ports::BoxFuture;
+use jackfield_domain::priority::Priority;
 use jackfield_domain::quota::describe_pass;
 use jackfield_domain::refusal::{Code, Refusal};
 
 use crate::check::{Checked, check, check_metadata};
+use crate::compile::board::{Job, Phase};
 use crate::guest::GuestParts;
 use crate::invocation::{Described, Frame, describe};
 use crate::load::prepared::Prepared;
@@ -67,7 +69,7 @@ pub struct Installed {
 }
 
 /// Answers nothing: `describe` is asked what a plugin is, not what a tenant has.
-struct Nothing;
+pub(crate) struct Nothing;
 
 impl Capabilities for Nothing {
     fn ask<'a>(&'a mut self, _ask: &'a Ask) -> BoxFuture<'a, Answer> {
@@ -79,16 +81,18 @@ impl Capabilities for Nothing {
     }
 }
 
-pub(crate) async fn install(inner: &Inner, component: Bytes) -> Result<Installed, InstallError> {
+pub(crate) async fn install(inner: &Inner, job: &Job, component: Bytes) -> Result<Installed, InstallError> {
     let bytes = component.len() as u64;
+    job.step(Phase::Checking);
     let (digest, checked) = checked(component.clone()).await?;
     let loader = &inner.loader;
     let (artifact, took) = match loader.authentic(digest).await? {
         Some(artifact) => (artifact, Duration::ZERO),
-        None => loader.compile(digest, checked.class, component.clone()).await?,
+        None => loader.compile(job, digest, checked.class, component.clone()).await?,
     };
+    job.step(Phase::Describing);
     let prepared = loader.link(checked.class, digest, artifact).await?;
-    let (metadata, describe_fuel) = described(inner, digest, Arc::clone(&prepared)).await?;
+    let (metadata, describe_fuel) = described(inner, (digest, checked.class), Arc::clone(&prepared)).await?;
     inner.blobs.put(component).await.map_err(RuntimeFault::from)?;
     loader.shelf.put((digest, checked.class), prepared);
     let Checked { class, contract, exports, imports } = checked;
@@ -103,7 +107,7 @@ async fn checked(component: Bytes) -> Result<(Digest, Checked), InstallError> {
     Ok(checked?)
 }
 
-async fn described(inner: &Inner, digest: Digest, prepared: Arc<Prepared>) -> Result<(Metadata, u64), InstallError> {
+async fn described(inner: &Inner, (digest, class): (Digest, SlotClass), prepared: Arc<Prepared>) -> Result<(Metadata, u64), InstallError> {
     let pass = describe_pass();
     let limits = *pass.limits();
     let parts = GuestParts {
@@ -115,10 +119,15 @@ async fn described(inner: &Inner, digest: Digest, prepared: Arc<Prepared>) -> Re
         now: 0,
         deadline: limits.wall_ms_max,
         yield_fuel: inner.settings.yield_fuel,
+        place: None,
     };
     let yield_fuel = inner.settings.yield_fuel;
-    let work = move |wall| describe(prepared, parts, Frame { limits, wall, yield_fuel, input_bytes: 0 });
-    let ran = inner.on_guest_threads(&TenantId::platform(), Duration::from_millis(limits.wall_ms_max), work).await;
+    let work = move |wall, place| {
+        let parts = GuestParts { place: Some(place), ..parts };
+        describe(prepared, parts, Frame { limits, wall, yield_fuel, input_bytes: 0 })
+    };
+    let wall = Duration::from_millis(limits.wall_ms_max);
+    let ran = inner.on_guest_threads(&TenantId::platform(), class, Priority::Background, wall, work).await;
     let Described { result, fuel } = match ran {
         Ok(described) => described?,
         Err(NotRun::NoPlace) => {

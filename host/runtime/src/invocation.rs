@@ -13,15 +13,16 @@ use jackfield_domain::budget::{Limit, Limits, Used};
 use jackfield_domain::capability::{Effects, StateChange};
 use jackfield_domain::contact::event::Event;
 use jackfield_domain::fallback::{Failure, FailureKind};
-use jackfield_domain::flow::plugin::Metadata;
+use jackfield_domain::flow::plugin::{Grant, Metadata};
 use serde::Serialize;
-use wasmtime::{Error, Result, Store};
+use wasmtime::{Engine, Error, Result, Store};
 
 use crate::abi::v1::About;
 use crate::call::{Call, Function, Outcome, Ran};
 use crate::guest::failure::{Stage, classify, leaves_fuel_uncounted};
 use crate::guest::{Guest, GuestParts};
 use crate::load::prepared::Prepared;
+use crate::turnstile::Place;
 
 /// Handles that a guest may hold: a stream, a timer, a few more; the engine's own limit is a hundred times as many.
 const HANDLES_MAX: usize = 1_000;
@@ -64,22 +65,37 @@ pub(crate) fn json_bytes(value: &impl Serialize) -> u64 {
 }
 
 fn store(prepared: &Prepared, guest: Guest, frame: &Frame) -> Result<Store<Guest>> {
-    let mut store = Store::new(prepared.engine(), guest);
+    store_on(prepared.engine(), guest, &frame.limits, frame.yield_fuel)
+}
+
+/// Every store of a guest: whatever runs one, it runs inside these bounds.
+pub(crate) fn store_on(engine: &Engine, guest: Guest, limits: &Limits, yield_fuel: u64) -> Result<Store<Guest>> {
+    // What one call may carry is one number for all of them, and requests carry the most. Each kind is counted by itself afterwards.
+    let requests = if guest.may(Grant::Http) { limits.http_request_bytes_max() } else { 0 };
+    let given_bytes_max = usize::try_from(limits.output_bytes_max.saturating_add(requests)).unwrap_or(usize::MAX);
+    let mut store = Store::new(engine, guest);
     store.limiter(|guest| &mut guest.meter);
-    store.set_fuel(frame.limits.fuel_max)?;
-    store.fuel_async_yield_interval(Some(frame.yield_fuel.max(1)))?;
-    store.set_hostcall_fuel(usize::try_from(frame.limits.output_bytes_max).unwrap_or(usize::MAX));
+    store.set_fuel(limits.fuel_max)?;
+    store.fuel_async_yield_interval(Some(yield_fuel.max(1)))?;
+    store.set_hostcall_fuel(given_bytes_max);
     store.set_max_component_handles(HANDLES_MAX);
     Ok(store)
 }
 
 /// Runs it to its end.
-pub(crate) async fn run(prepared: Arc<Prepared>, call: Call, frame: Frame) -> Ran {
+pub(crate) async fn run(prepared: Arc<Prepared>, call: Call, frame: Frame, place: Place) -> Ran {
+    run_within(prepared, call, frame, Some(place)).await
+}
+
+/// The same, for whoever holds a place for many.
+pub(crate) async fn run_within(prepared: Arc<Prepared>, call: Call, frame: Frame, place: Option<Place>) -> Ran {
     let began = Instant::now();
     let Call { function, contact, event, release, turn, attempt, now, zone_offset_minutes, deadline, seed, grants, .. } = call;
     let about = About { contact: &contact, release, now, zone_offset_minutes, deadline, turn, attempt, context: call.context.as_ref() };
     let Frame { limits, yield_fuel, .. } = frame;
-    let parts = GuestParts { limits, capabilities: call.capabilities, grants, seed, now, deadline, yield_fuel };
+    // What is left for the guest may be less than what it was told: others were before it.
+    let deadline = now.saturating_add(u64::try_from(frame.wall.as_millis()).unwrap_or(u64::MAX));
+    let parts = GuestParts { limits, capabilities: call.capabilities, grants, seed, now, deadline, yield_fuel, place };
     let mut store = match store(&prepared, Guest::new(parts), &frame) {
         Ok(store) => store,
         Err(error) => return Ran::not_begun(Failure::new(FailureKind::NotReady, format!("{error:#}")), Used::default()),
@@ -161,13 +177,15 @@ fn finish(store: Store<Guest>, result: Result<Outcome, Failure>, frame: &Frame, 
         host_us: micros(meter.host_time),
         host_calls: meter.host_calls,
         http_calls: meter.http_calls,
+        http_sent_bytes: meter.http_sent_bytes,
+        http_received_bytes: meter.http_received_bytes,
         input_bytes,
         output_bytes,
         log_bytes: meter.log_bytes,
         stored_bytes: stored_bytes(&effects),
     };
     let effects = if result.is_ok() { effects } else { Effects::default() };
-    Ran { result, used, tape: tape.into_entries(), log, effects }
+    Ran { result, used, tape: tape.into_entries(), log, effects, waited: Duration::ZERO }
 }
 
 fn micros(duration: Duration) -> u64 {

@@ -8,32 +8,55 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use jackfield_domain::budget::{Limit, Used};
 use jackfield_domain::fallback::{Failure, FailureKind};
-use jackfield_domain::flow::plugin::SlotClass;
+use jackfield_domain::flow::plugin::{Grant, SlotClass};
 use jackfield_domain::id::{Digest, TenantId};
 use jackfield_domain::ports::blobs::Blobs;
+use jackfield_domain::priority::Priority;
 use jackfield_domain::quota::Pass;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+use tracing::{Instrument as _, debug_span};
 use wasmtime::Engine;
 
 use crate::artifact::Artifacts;
 use crate::call::{Call, Ran};
+use crate::compile::board::Board;
+use crate::compile::order::CompileSettings;
 use crate::compile::outside::Compiler;
+use crate::compile::workshop::Workshop;
+use crate::engine::footprint::Footprint;
 use crate::engine::machine::{self, Machine};
 use crate::engine::{Pool, config, fingerprint};
-use crate::install::{InstallError, Installed};
 use crate::invocation::{Frame, json_bytes};
 use crate::load::Loader;
 use crate::load::prepared::GuestEngine;
 use crate::load::shelf::{Room, Shelf};
-use crate::turnstile::Turnstile;
-use crate::{install, invocation};
+use crate::pulse::{GuestPulse, Pulse};
+use crate::turnstile::{Place, Refused, Rules, Turnstile};
+use crate::invocation;
 
 /// Guests at once on one worker: one runs, and one is ready when it waits or yields.
 const RUNNING_PER_WORKER: u32 = 2;
+/// Guests beyond that on one worker, each of a tenant that asks rarely: it shares the worker by stretches of fuel instead of waiting
+/// for a guest that uses all of its budget.
+const EXPRESS_PER_WORKER: u32 = 2;
+/// One tenant's part of the slots: three others can do the same at the same time.
+const TENANT_SLOTS_PART: u32 = 4;
+/// Nobody waits longer than this for a place: what would is shed at once. It is little beside every provider's deadline, and a line
+/// that is longer than this only makes everybody in it late.
+const WAIT_MAX: Duration = Duration::from_millis(100);
+/// Waiting guests of one tenant: a hundred milliseconds of the cheapest plugins on some cores.
+const LINE_MAX: usize = 512;
+/// Waiting guests of all tenants; each keeps its event in memory.
+const WAITING_MAX: usize = 4_096;
+/// Guests' threads run a little behind those of webhooks: a request that only needs a look at a table must not wait for a time slice
+/// of a plugin that counts.
+const GUEST_NICE: i32 = 5;
+/// How many polls a worker makes from its own queue before it looks at the shared one, where new guests arrive. Each poll of a busy
+/// guest is a whole stretch of fuel, so the usual thirty-one would let a new guest wait for milliseconds.
+const SHARED_QUEUE_INTERVAL: u32 = 1;
 /// A worker looks at its timers and wakers after so many polls; each poll of a busy guest is a whole stretch of fuel, so the
 /// usual sixty-one would let a timer wait for ten milliseconds.
 const EVENT_INTERVAL: u32 = 4;
@@ -43,8 +66,10 @@ const EVENT_INTERVAL: u32 = 4;
 pub struct RuntimeSettings {
     /// Where compiled artifacts are kept; only this host may write there.
     pub artifacts_dir: PathBuf,
-    /// The program that compiles: run as `<compiler> compile --class small|large`, component on stdin, artifact on stdout.
+    /// The program that compiles: run as `<compiler> compile ...`, component on stdin, artifact on stdout.
     pub compiler: PathBuf,
+    /// What one compiler may take, and how much of its quarantine is demanded.
+    pub compile: CompileSettings,
     /// Authenticates artifacts of this node.
     pub node_key: [u8; 32],
     /// Instances of the small engine that keep their place; at least as many as may run at once.
@@ -57,6 +82,18 @@ pub struct RuntimeSettings {
     pub artifact_bytes_max: u64,
     /// Fuel after which a busy guest lets others run.
     pub yield_fuel: u64,
+    /// Open files that artifacts leave to sockets, the store and the rest.
+    pub files_reserved: u64,
+}
+
+impl RuntimeSettings {
+    /// What a runtime with these settings asks of the machine.
+    pub fn footprint(&self) -> Footprint {
+        let running = u32::try_from(self.workers.max(1)).unwrap_or(u32::MAX).saturating_mul(RUNNING_PER_WORKER + EXPRESS_PER_WORKER);
+        let small = self.small_slots.max(running.saturating_mul(TENANT_SLOTS_PART)).saturating_add(running);
+        let large = self.large_slots.max(running.saturating_mul(2)).saturating_add(running);
+        Footprint::of(small, large, running, self.workers)
+    }
 }
 
 /// Ours to mend: the caller learns an opaque id.
@@ -114,6 +151,15 @@ pub struct Resident {
     pub maps_max: u64,
 }
 
+/// How busy the guests' threads are now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Busy {
+    /// Guests that hold a share of a worker.
+    pub running: u32,
+    /// Events that wait for one.
+    pub waiting: usize,
+}
+
 /// Runs plugins. Cheap to clone.
 #[derive(Clone)]
 pub struct Runtime {
@@ -126,6 +172,7 @@ pub(crate) struct Inner {
     pub(crate) turnstile: Turnstile,
     pub(crate) blobs: Arc<dyn Blobs>,
     machine: Machine,
+    pulse: Arc<Pulse>,
     guests: Guests,
 }
 
@@ -156,45 +203,63 @@ impl Runtime {
     /// Builds the engines and starts the guests' threads.
     pub fn start(mut settings: RuntimeSettings, blobs: Arc<dyn Blobs>) -> Result<Self, RuntimeFault> {
         let workers = settings.workers.max(1);
-        let running = u32::try_from(workers).unwrap_or(u32::MAX).saturating_mul(RUNNING_PER_WORKER);
-        // A place at the turnstile is a promise that the engine has a slot: twice, because a cancelled guest leaves its slot a
-        // moment after its place.
-        settings.small_slots = settings.small_slots.max(running.saturating_mul(2));
+        let of_workers = |each: u32| u32::try_from(workers).unwrap_or(u32::MAX).saturating_mul(each);
+        let (places, express) = (of_workers(RUNNING_PER_WORKER), of_workers(EXPRESS_PER_WORKER));
+        let running = places.saturating_add(express);
+        settings.small_slots = settings.small_slots.max(running.saturating_mul(TENANT_SLOTS_PART));
         settings.large_slots = settings.large_slots.max(running.saturating_mul(2));
         let machine = machine::measure(&settings)?;
-        let small = engine(SlotClass::Small, Pool { slots: settings.small_slots, running })?;
-        let large = engine(SlotClass::Large, Pool { slots: settings.large_slots, running })?;
+        // A place at the turnstile is a promise that the engine has a slot, and a cancelled guest leaves its slot a moment after its
+        // place: so the engines have some more than the turnstile gives out. A guest that waits for the network keeps its stack.
+        let pool = |slots: u32| Pool { slots: slots.saturating_add(running), running: slots };
+        let small = engine(SlotClass::Small, pool(settings.small_slots))?;
+        let large = engine(SlotClass::Large, pool(settings.large_slots))?;
         let artifacts = Artifacts::open(settings.artifacts_dir.clone(), settings.node_key, fingerprint(&small))?;
+        artifacts.mark_used()?;
         let guests = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(workers)
             .thread_name("guest")
             .event_interval(EVENT_INTERVAL)
+            .global_queue_interval(SHARED_QUEUE_INTERVAL)
+            .on_thread_start(step_back)
             .enable_time()
             .build()
             .map_err(|source| RuntimeFault::Io { what: "threads for guests".to_owned(), source })?;
+        let pulse = Pulse::start(guests.handle());
         let guests = Guests { handle: guests.handle().clone(), threads: Mutex::new(Some(guests)) };
         let loader = Loader {
             small: GuestEngine::new(small)?,
             large: GuestEngine::new(large)?,
-            artifacts,
-            compiler: Compiler::new(settings.compiler.clone()),
+            workshop: Workshop { artifacts: Arc::new(artifacts), compiler: Compiler::new(settings.compiler.clone(), settings.compile) },
+            board: Board::new(),
             shelf: Shelf::new(Room { artifacts: machine.artifacts_max, bytes: settings.artifact_bytes_max }),
             blobs: Arc::clone(&blobs),
         };
-        let turnstile = Turnstile::new(usize::try_from(running).unwrap_or(usize::MAX));
-        let inner = Inner { settings, loader: Arc::new(loader), turnstile, blobs, machine, guests };
+        let part = |slots: u32| (slots / TENANT_SLOTS_PART).max(1);
+        let turnstile = Turnstile::new(Rules {
+            places,
+            express,
+            slots: [settings.small_slots, settings.large_slots],
+            tenant_slots: [part(settings.small_slots), part(settings.large_slots)],
+            line_max: LINE_MAX,
+            waiting_max: WAITING_MAX,
+            wait_max: WAIT_MAX,
+        });
+        let inner = Inner { settings, loader: Arc::new(loader), turnstile, blobs, machine, pulse, guests };
         Ok(Self { inner: Arc::new(inner) })
-    }
-
-    /// Checks, compiles, links and describes an upload. What it makes is kept by digest; the same bytes again cost little.
-    pub async fn install(&self, component: Bytes) -> Result<Installed, InstallError> {
-        install::install(&self.inner, component).await
     }
 
     /// Runs one invocation. It never fails: what goes wrong is data.
     pub async fn call(&self, pass: &Pass, call: Call) -> Ran {
         let began = Instant::now();
+        let ran = self.called(pass, call, began).await;
+        let waited = began.elapsed().saturating_sub(Duration::from_micros(ran.used.wall_us));
+        Ran { waited, ..ran }
+    }
+
+    async fn called(&self, pass: &Pass, call: Call, began: Instant) -> Ran {
         let limits = call.limits.within(*pass.limits());
+        let limits = if call.grants.contains(&Grant::Http) { limits.with_http() } else { limits };
         let input_bytes = json_bytes(&call.contact)
             .saturating_add(json_bytes(&call.event))
             .saturating_add(call.context.as_ref().map_or(0, |(json, _)| json.len() as u64));
@@ -205,7 +270,8 @@ impl Runtime {
         }
         let wall = call.wall.min(Duration::from_millis(limits.wall_ms_max));
         let not_ready = |detail: String| Ran::not_begun(Failure::new(FailureKind::NotReady, detail), used);
-        let prepared = match tokio::time::timeout(wall, self.inner.loader.load((call.digest, call.class))).await {
+        let loaded = tokio::time::timeout(wall, self.inner.loader.load((call.digest, call.class), &call.contact.tenant)).instrument(debug_span!("load"));
+        let prepared = match loaded.await {
             Ok(Ok(prepared)) => prepared,
             Ok(Err(fault)) => {
                 tracing::error!(digest = %call.digest, %fault, "a plugin cannot be loaded");
@@ -216,17 +282,26 @@ impl Runtime {
         let left = wall.saturating_sub(began.elapsed());
         let tenant = call.contact.tenant.clone();
         let yield_fuel = self.inner.settings.yield_fuel;
-        let ran = self
-            .inner
-            .on_guest_threads(&tenant, left, move |wall| invocation::run(prepared, call, Frame { limits, wall, yield_fuel, input_bytes }));
+        let (class, priority) = (call.class, call.priority);
+        let ran = self.inner.on_guest_threads(&tenant, class, priority, left, move |wall, place| {
+            invocation::run(prepared, call, Frame { limits, wall, yield_fuel, input_bytes }, place)
+        });
         match ran.await {
             Ok(ran) => ran,
-            Err(NotRun::NoPlace) => not_ready(format!("no guest thread was free within {} ms", wall.as_millis())),
+            Err(NotRun::NoPlace) => {
+                Ran::not_begun(Failure::new(FailureKind::Overloaded, "there is too much at once; the guest never ran"), used)
+            }
             Err(NotRun::Ended(why)) => {
                 tracing::error!(%why, "the host failed while it ran a plugin");
                 Ran::not_begun(Failure::new(FailureKind::Trapped, "the host failed while it ran the plugin"), used)
             }
         }
+    }
+
+    /// How busy the guests' threads are now.
+    pub fn busy(&self) -> Busy {
+        let (running, waiting) = self.inner.turnstile.depth();
+        Busy { running, waiting }
     }
 
     /// What is loaded now.
@@ -236,6 +311,11 @@ impl Runtime {
         let Room { artifacts: artifacts_max, bytes: bytes_max } = loader.shelf.room();
         let RuntimeSettings { small_slots, large_slots, .. } = *settings;
         Resident { artifacts, bytes, bytes_max, artifacts_max, small_slots, large_slots, maps_max: machine.maps_max }
+    }
+
+    /// Whether the guests' threads make progress.
+    pub fn pulse(&self) -> GuestPulse {
+        self.inner.pulse.now()
     }
 
     /// Unloads one version; its artifact stays on disk. For benchmarks and tests of reloading.
@@ -253,9 +333,14 @@ fn engine(class: SlotClass, pool: Pool) -> Result<Engine, RuntimeFault> {
     Engine::new(&config(class, Some(pool))).map_err(|error| RuntimeFault::Engine(format!("{error:#}")))
 }
 
+/// Puts a guest's thread behind the others of this process. Where the system does not let us, it runs beside them.
+fn step_back() {
+    let _as_before = rustix::process::nice(GUEST_NICE);
+}
+
 /// Why nothing came back from the guests' threads.
 pub(crate) enum NotRun {
-    /// No place was free in time.
+    /// There is too much at once.
     NoPlace,
     /// The task ended: a panic of the host, or the runtime stopped.
     Ended(String),
@@ -271,21 +356,39 @@ impl<T> Drop for EndWithMe<T> {
 }
 
 impl Inner {
+    /// Runs work of our own on the guests' threads, without a place: for the self-test, before any guest runs.
+    pub(crate) fn spawn_beside_guests<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        self.guests.handle.spawn(work)
+    }
+
     /// Waits for the tenant's turn, then runs a task on the guests' threads with what is left of the time.
-    pub(crate) async fn on_guest_threads<T, F, W>(&self, tenant: &TenantId, wall: Duration, work: W) -> Result<T, NotRun>
+    pub(crate) async fn on_guest_threads<T, F, W>(
+        &self,
+        tenant: &TenantId,
+        class: SlotClass,
+        priority: Priority,
+        wall: Duration,
+        work: W,
+    ) -> Result<T, NotRun>
     where
         T: Send + 'static,
         F: Future<Output = T> + Send,
-        W: FnOnce(Duration) -> F + Send + 'static,
+        W: FnOnce(Duration, Place) -> F + Send + 'static,
     {
         let began = Instant::now();
-        let permit = tokio::time::timeout(wall, self.turnstile.enter(tenant)).await.map_err(|_| NotRun::NoPlace)?;
+        let entered = tokio::time::timeout(wall, self.turnstile.enter(tenant, class, priority)).instrument(debug_span!("place"));
+        let place = match entered.await {
+            Ok(Ok(place)) => place,
+            Ok(Err(Refused)) | Err(_) => return Err(NotRun::NoPlace),
+        };
         let left = wall.saturating_sub(began.elapsed());
-        let mut task = EndWithMe(self.guests.handle.spawn(async move {
-            // Named, so that it is dropped after everything that the work leaves: the place is free when its slot is.
-            let _place = permit;
-            work(left).await
-        }));
+        let running = self.pulse.enter(left);
+        let guest = async move {
+            let _running = running;
+            work(left, place).instrument(debug_span!("guest")).await
+        };
+        // It is another task of another runtime, and still part of the same event.
+        let mut task = EndWithMe(self.guests.handle.spawn(guest.in_current_span()));
         (&mut task.0).await.map_err(|error| NotRun::Ended(error.to_string()))
     }
 }

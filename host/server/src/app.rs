@@ -9,25 +9,46 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jackfield_domain::id::ConnectionId;
 use jackfield_domain::ports::Clock;
+use jackfield_egress::guest::Gate;
 use jackfield_providers::provider::Reply;
 use jackfield_runtime::Runtime;
 use jackfield_store::Store;
 
+use crate::in_flight::InFlight;
+use crate::health::Health;
+use crate::config::telemetry::Telemetry;
+use crate::metrics::Metrics;
 use crate::pipeline::order::Order;
+use crate::quota::Quotas;
 use crate::refusals::RefusalLog;
+use crate::surroundings::Known;
 
 /// Everything that a request may need.
 pub struct App {
     /// What is kept.
     pub store: Store,
+    /// What of it is looked up with every event.
+    pub known: Known,
     /// What runs guests.
     pub runtime: Runtime,
+    /// What plugins' requests go through.
+    pub gate: Gate,
+    /// What tenants may use over time.
+    pub quotas: Arc<Quotas>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Who was turned away lately.
     pub refusals: RefusalLog,
+    /// What is being answered now.
+    pub in_flight: InFlight,
+    /// What is counted for whoever watches.
+    pub metrics: Metrics,
+    /// What is told, and to whom.
+    pub telemetry: Telemetry,
     /// Whose turn it is, per contact.
     pub order: Order,
+    /// How the process does, and how near its end it is.
+    pub health: Health,
     /// What each connection answers when the store does not.
     pub statics: Statics,
     sequence: AtomicU32,
@@ -35,13 +56,20 @@ pub struct App {
 
 impl App {
     /// Puts it together.
-    pub fn new(store: Store, runtime: Runtime, clock: Arc<dyn Clock>) -> Arc<Self> {
+    pub fn new(store: Store, runtime: Runtime, gate: Gate, clock: Arc<dyn Clock>, in_flight_max: usize, telemetry: Telemetry) -> Arc<Self> {
         Arc::new(Self {
+            known: Known::new(store.clone()),
+            quotas: Quotas::new(store.ledger(), Arc::clone(&clock)),
             store,
             runtime,
+            gate,
             clock,
             refusals: RefusalLog::default(),
+            in_flight: InFlight::new(in_flight_max),
+            metrics: Metrics::new(telemetry.metrics_tenants_max),
+            telemetry,
             order: Order::default(),
+            health: Health::default(),
             statics: Statics::default(),
             sequence: AtomicU32::new(0),
         })

@@ -8,16 +8,23 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use jackfield_domain::flow::plugin::SlotClass;
+use clap::{Args, Parser, Subcommand};
 use jackfield_runtime::Resident;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::admin::compile::ahead::Scope;
 use crate::cli::{AdminCommand, Globals};
 use crate::clock::SystemClock;
-use crate::config::environment::Environment;
-use crate::config::{Config, Overrides};
-use crate::{cli, serve, telemetry};
+use crate::config::environment::{self, Environment, Supervisor};
+use crate::config::{BadConfig, Config, Overrides};
+use crate::health::Watchdog;
+use crate::listen::drain::Drained;
+use crate::listen::{BadSockets, Inherited};
+use crate::machine::TooSmall;
+use crate::telemetry::Drops;
+use crate::{cli, quarantine, selftest, serve, telemetry};
 
 /// A WebAssembly plugin host for tenants' call-routing and prompt logic.
 #[derive(Debug, Parser)]
@@ -33,12 +40,14 @@ struct CommandLine {
 enum Command {
     /// Run the server.
     Serve(ServeArgs),
+    /// Try, without a server, whether this configuration works on this machine.
+    Check(CheckArgs),
     /// Compile a component from standard input to standard output (the server starts this itself).
     #[command(hide = true)]
     Compile {
-        /// For which slots.
-        #[arg(long, value_enum)]
-        class: ClassArg,
+        /// What the server wrote; `--probe` tells which walls stand around the compiler on this machine.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        order: Vec<String>,
     },
     /// Write everything that a stopped server keeps into a new folder. It stays sealed: the same master key opens it.
     Export {
@@ -53,6 +62,17 @@ enum Command {
         at: DataArgs,
         /// The folder to read.
         from: PathBuf,
+    },
+    /// Compile what is in use for this binary's engine, beside the running server of an older one: it then starts warm.
+    Prepare {
+        #[command(flatten)]
+        at: DataArgs,
+        /// Every version that was ever uploaded, and not only those that calls can meet.
+        #[arg(long)]
+        all: bool,
+        /// The server does not run: ask its store.
+        #[arg(long)]
+        stopped: bool,
     },
     #[command(flatten)]
     Admin(AdminCommand),
@@ -72,6 +92,12 @@ struct DataArgs {
 }
 
 #[derive(Debug, Args)]
+struct CheckArgs {
+    #[command(flatten)]
+    at: DataArgs,
+}
+
+#[derive(Debug, Args)]
 struct ServeArgs {
     #[command(flatten)]
     at: DataArgs,
@@ -86,29 +112,37 @@ struct ServeArgs {
     log_json: bool,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum ClassArg {
-    Small,
-    Large,
-}
-
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     let CommandLine { globals, command } = CommandLine::parse();
+    let mut return_code = ExitCode::SUCCESS;
     let result = match command {
-        Command::Compile { class } => return compile(class),
-        Command::Serve(args) => in_runtime(serve_command(args)),
+        Command::Compile { order } => return jackfield_runtime::compiler_main(order),
+        Command::Serve(args) => serve_command(args),
+        Command::Check(args) => return check(args, globals.json),
         Command::Export { at, to } => in_runtime(export(at, to)),
         Command::Import { at, from } => in_runtime(import(at, from)),
+        Command::Prepare { at, all, stopped } => in_runtime(prepare(at, globals, all, stopped)).map(|code| return_code = code),
         Command::Admin(command) => return in_runtime_code(cli::run(command, globals)),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => return_code,
         Err(error) => {
             // Standard error may be closed; there is nobody left to tell then.
             let _ = writeln!(std::io::stderr(), "jackfield: {error:#}");
-            ExitCode::from(3)
+            ExitCode::from(status(&error))
         }
+    }
+}
+
+/// 2 for a configuration that cannot be meant, 4 for a machine on which it cannot work, 3 for everything else.
+fn status(error: &anyhow::Error) -> u8 {
+    if error.is::<BadConfig>() || error.is::<BadSockets>() {
+        2
+    } else if error.is::<TooSmall>() || error.is::<selftest::Failed>() {
+        4
+    } else {
+        3
     }
 }
 
@@ -123,36 +157,56 @@ fn in_runtime_code(work: impl Future<Output = ExitCode>) -> ExitCode {
     }
 }
 
-fn compile(class: ClassArg) -> ExitCode {
-    let class = match class {
-        ClassArg::Small => SlotClass::Small,
-        ClassArg::Large => SlotClass::Large,
-    };
-    match jackfield_runtime::run_compiler(class, std::io::stdin().lock(), std::io::stdout().lock()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(fault) => {
-            let _ = writeln!(std::io::stderr(), "{fault}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
 fn config(at: DataArgs, hooks_listen: Option<SocketAddr>, admin_listen: Option<SocketAddr>) -> anyhow::Result<Config> {
     let overrides = Overrides { data: at.data, hooks_listen, admin_listen, master_key_file: at.master_key_file };
-    Ok(Config::read(at.config.as_deref(), overrides, std::env::current_exe()?)?)
+    Ok(Config::read(at.config.as_deref(), overrides, quarantine::own_program()?)?)
 }
 
-async fn serve_command(args: ServeArgs) -> anyhow::Result<()> {
+fn serve_command(args: ServeArgs) -> anyhow::Result<()> {
+    // Before there is any thread: it takes its part out of the environment.
+    let sockets = environment::inherited_sockets()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let served = runtime.block_on(serve_to_the_end(args, sockets));
+    // Compilers that still run are killed with their tasks; a thread that waits for a disk is not waited for.
+    runtime.shutdown_timeout(LEFTOVERS_PATIENCE);
+    served
+}
+
+async fn serve_to_the_end(args: ServeArgs, sockets: Inherited) -> anyhow::Result<()> {
     let environment = Environment::read();
-    telemetry::start(environment.log_filter.as_deref(), args.log_json);
     let config = config(args.at, args.hooks_listen, args.admin_listen)?;
-    let server = serve::start(&config, &environment, Arc::new(SystemClock)).await?;
-    say(&greeting(&config, &server))?;
-    wait_for_end().await?;
+    let telling = telemetry::start(environment.log_filter.as_deref(), args.log_json, &config.telemetry)?;
+    let served = serve_until_told(&config, &environment, sockets, telling.drops()).await;
+    telling.finish().await;
+    served
+}
+
+async fn serve_until_told(config: &Config, environment: &Environment, sockets: Inherited, drops: Arc<Drops>) -> anyhow::Result<()> {
+    let mut end = End::watch()?;
+    let server = tokio::select! {
+        started = serve::start_on(config, environment, Arc::new(SystemClock), sockets) => started?,
+        // Nothing was acknowledged yet, so there is nothing to finish.
+        () = end.told() => return Ok(()),
+    };
+    server.app.metrics.show_drops(drops);
+    let supervisor = Supervisor;
+    let _watchdog = Watchdog::start(&server.app, supervisor)?;
+    say(&greeting(config, &server))?;
+    supervisor.ready();
+    end.told().await;
     tracing::info!("ending: no new requests; those in progress are answered");
-    server.stop().await;
+    supervisor.stopping(config.listeners.drain_notice + config.listeners.drain_deadline + LEFTOVERS_PATIENCE);
+    let drained = server.drain(end.told()).await;
+    let Drained { took, dropped, left, at_once } = drained;
+    for one in &left {
+        tracing::warn!(at_once, "still open at the end: {one}");
+    }
+    tracing::info!(took_ms = took.as_millis(), dropped, "ended");
     Ok(())
 }
+
+/// What is left of blocking work when all else has ended.
+const LEFTOVERS_PATIENCE: Duration = Duration::from_secs(1);
 
 fn greeting(config: &Config, server: &serve::Server) -> String {
     let mut lines = vec![
@@ -160,6 +214,8 @@ fn greeting(config: &Config, server: &serve::Server) -> String {
         format!("  providers  http://{}/hooks/<connection>/...", server.hooks),
         format!("  admin API  http://{}/v1", server.admin),
         room(&server.app.runtime.resident()),
+        format!("  memory     {}", crate::machine::memory::of(config, &serve::runtime_settings(config, [0; 32]))),
+        format!("  compiler   {}", quarantine::in_words(server.app.runtime.probed())),
     ];
     if server.new_master_key {
         lines.push(format!("  a new master key is in {}: keep a copy apart from backups of the data", config.master_key_file.display()));
@@ -180,14 +236,55 @@ fn room(resident: &Resident) -> String {
     )
 }
 
-/// Ctrl-C and SIGTERM.
-async fn wait_for_end() -> anyhow::Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
-        _ = terminate.recv() => {}
+/// Ctrl-C and SIGTERM, the first and the second time.
+struct End {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl End {
+    fn watch() -> anyhow::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
-    Ok(())
+
+    /// Waits until the process is told to end.
+    async fn told(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Says what would keep a server from starting, for people and for programs.
+fn check(args: CheckArgs, json: bool) -> ExitCode {
+    let told = in_runtime(async move {
+        let config = config(args.at, None, None)?;
+        Ok(selftest::check::run(&config).await)
+    });
+    match told {
+        Ok(report) => {
+            let text = if json { report.to_json() } else { report.to_string() };
+            match say(&text) {
+                Ok(()) if report.is_sound() => ExitCode::SUCCESS,
+                _ => ExitCode::from(4),
+            }
+        }
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "jackfield: {error:#}");
+            ExitCode::from(status(&error))
+        }
+    }
+}
+
+async fn prepare(at: DataArgs, globals: Globals, all: bool, stopped: bool) -> anyhow::Result<ExitCode> {
+    let config = config(at, None, None)?;
+    if !config.data.join("store").is_dir() {
+        anyhow::bail!("there is no server's data in {}; say where with --data or --config", config.data.display());
+    }
+    let (master, _) = serve::master_key(&config, &Environment::read())?;
+    let scope = if all { Scope::All } else { Scope::InUse };
+    Ok(cli::prepare::run(&config, &master, &globals, scope, stopped).await)
 }
 
 async fn export(at: DataArgs, to: PathBuf) -> anyhow::Result<()> {

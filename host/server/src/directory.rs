@@ -1,6 +1,6 @@
 //! Reads a tenant's directory: queues, people, hours, flows, own numbers and the closure that is in force for it.
 //!
-//! The pipeline reads it live for every event, the admin API to vet default routes. A closure of an ancestor counts for the tenant,
+//! The pipeline's [`crate::surroundings`] read it whenever it changed, the admin API to vet default routes. A closure of an ancestor counts for the tenant,
 //! because a platform must be able to close what stands on it.
 
 use std::collections::BTreeMap;
@@ -10,25 +10,23 @@ use jackfield_domain::tenant::Tenant;
 use jackfield_domain::tenant::address::{AddressKind, Binding};
 use jackfield_domain::tenant::directory::{Closure, Directory, ENTRIES_MAX, Person, Queue, QueueStatus};
 use jackfield_domain::tenant::hours::Hours;
-use jackfield_store::{StoreFault, TenantStore};
-
-use crate::app::App;
+use jackfield_store::{Store, StoreFault, TenantStore};
 
 /// Most own numbers that may be shown as caller id.
 const NUMBERS_MAX: usize = 10_000;
 
 /// The directory, and the newest revision of its rows.
-pub async fn read(app: &App, tenant: &Tenant) -> Result<(Directory, u64), StoreFault> {
-    let scope = app.store.tenant(&tenant.id);
+pub async fn read(store: &Store, tenant: &Tenant) -> Result<(Directory, u64), StoreFault> {
+    let scope = store.tenant(&tenant.id);
     let mut newest = 0;
     let queues = by_name(&scope, &mut newest, |row: &Queue| row.name.to_string()).await?;
     let people = by_name(&scope, &mut newest, |row: &Person| row.name.to_string()).await?;
     let hours = by_name(&scope, &mut newest, |row: &Hours| row.name.to_string()).await?;
     let flows = scope.list::<Flow>(None, ENTRIES_MAX).await?.into_iter().map(|found| found.row.name.to_string()).collect();
-    let numbers = app.store.platform().bindings_of(&tenant.id, NUMBERS_MAX).await?;
+    let numbers = store.platform().bindings_of(&tenant.id, NUMBERS_MAX).await?;
     let mut closure = None;
     for id in std::iter::once(&tenant.id).chain(tenant.ancestors.iter().rev()) {
-        if let Some(found) = app.store.tenant(id).get::<Closure>(&()).await? {
+        if let Some(found) = store.tenant(id).get::<Closure>(&()).await? {
             newest = newest.max(found.revision);
             closure = Some(found.row);
             break;

@@ -26,10 +26,14 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use jackfield_domain::contact::Moment;
 use jackfield_domain::id::ConnectionId;
+use jackfield_domain::quota::Barred;
+use jackfield_domain::trail::AttemptRecord;
 use jackfield_providers::provider::Reply;
 use jackfield_store::StoreFault;
+use tracing::field::display;
 
 use crate::app::App;
+use crate::metrics::step::{Step, timed, timed_now};
 
 pub(crate) use commit::unwritten;
 pub use parse::TurnedAway;
@@ -85,17 +89,31 @@ pub enum Answered {
     Bare(http::StatusCode),
 }
 
+impl Answered {
+    fn status(&self) -> u16 {
+        match self {
+            Self::Reply(reply) => reply.status,
+            Self::Bare(status) => status.as_u16(),
+        }
+    }
+}
+
 /// Walks one event.
 pub async fn answer(app: &Arc<App>, received: Received) -> Answered {
     let connection = received.connection.clone();
-    match walk(app, received).await {
+    let begun = received.begun;
+    let mut provider = None;
+    let answered = match walk(app, received, &mut provider).await {
         Ok(answered) => answered,
         Err(Stopped::TurnedAway(turned_away)) => turned_away.answer(app, &connection),
         Err(Stopped::Store(fault)) => {
             tracing::error!(%connection, %fault, "the store failed; the connection's static document leaves instead");
             app.statics.of(&connection).map_or(Answered::Bare(http::StatusCode::SERVICE_UNAVAILABLE), |reply| Answered::Reply(reply.into()))
         }
-    }
+    };
+    app.metrics.request(provider, answered.status());
+    app.metrics.took(Step::Whole, begun.elapsed());
+    answered
 }
 
 /// Why a walk ends before its reply.
@@ -118,47 +136,67 @@ impl From<TurnedAway> for Stopped {
     }
 }
 
-async fn walk(app: &Arc<App>, received: Received) -> Result<Answered, Stopped> {
-    let resolved = resolve::resolve(app, &received).await?; // 2
-    let parsed = parse::parse(app, &received, resolved).await?; // 3
+async fn walk(app: &Arc<App>, received: Received, provider: &mut Option<&'static str>) -> Result<Answered, Stopped> {
+    let metrics = &app.metrics;
+    let resolved = timed(metrics, Step::Resolve, resolve::resolve(app, &received)).await?; // 2
+    *provider = Some(resolved.provider.name());
+    let parsed = timed(metrics, Step::Parse, parse::parse(app, &received, resolved)).await?; // 3
+    let span = tracing::Span::current();
+    span.record("tenant", display(&parsed.tenant));
+    if let Some(contact) = &parsed.contact {
+        span.record("contact", display(contact));
+    }
     if parsed.ignored {
         return Ok(Answered::Reply(parsed.provider.acknowledge().into()));
     }
     if !parsed.heard.expects_answer() {
-        return Ok(Answered::Reply(observe::observe(app, parsed).await?.into()));
+        return Ok(Answered::Reply(timed(metrics, Step::Report, observe::observe(app, parsed)).await?.into()));
     }
     if parsed.step.as_ref().is_some_and(|step| step.place.is_for_target()) {
         return Ok(Answered::Reply(render::whisper(app, &parsed).await?.into()));
     }
+    let Some(_seat) = app.in_flight.of(&parsed.tenant) else {
+        return Ok(Answered::Reply(match retry::answered_before(app, &parsed).await? {
+            Some(reply) => reply,
+            None => settle::busy(app, &parsed, Barred::Overloaded, Vec::new()).await?.into(),
+        }));
+    };
     let patience = parsed.time_left();
-    let in_turn = app.order.wait(&parsed.lane(), patience).await;
+    let in_turn = timed(metrics, Step::Turn, app.order.wait(&parsed.lane(), patience)).await;
     if let Some(reply) = retry::answered_before(app, &parsed).await? {
         return Ok(Answered::Reply(reply));
     }
     let Some(_in_turn) = in_turn else {
-        return Ok(Answered::Reply(settle::busy(app, &parsed).await?.into()));
+        return Ok(Answered::Reply(settle::busy(app, &parsed, Barred::ContactBusy, Vec::new()).await?.into()));
     };
+    let mut lost = Vec::new();
     for run in 1..=RUNS_MAX {
-        let mut visit = visit::load(app, &parsed).await?;
+        let mut visit = timed(metrics, Step::Load, visit::load(app, &parsed)).await?;
+        visit.lost.clone_from(&lost);
+        if run == 1 && parsed.contact.is_none() {
+            span.record("contact", display(&visit.contact.id));
+        }
         let settled = match visit.hear(app, parsed.heard.clone()).await? {
             visit::Turn::Host { draft, note } => settle::host_step(app, &mut visit, draft, note, &parsed).await?,
             visit::Turn::Ask(event) => {
-                let admitted = admit::admit(&visit, &event, parsed.at); // 4
-                let plan = assign::assign(app, &mut visit, admitted).await?; // 5
-                let tried = invoke::invoke(app, &visit, &event, plan, &parsed).await; // 6
-                settle::settle(app, &mut visit, event, tried, &parsed).await? // 7
+                let admitted = timed(metrics, Step::Admit, admit::admit(&visit, &event, parsed.at)).await; // 4
+                let plan = timed(metrics, Step::Assign, assign::assign(app, &mut visit, admitted)).await?; // 5
+                let tried = timed(metrics, Step::Invoke, invoke::invoke(app, &visit, &event, plan, &parsed)).await; // 6
+                timed(metrics, Step::Settle, settle::settle(app, &mut visit, event, tried, &parsed)).await? // 7
             }
         };
-        let reply = render::render(&visit, &settled, &parsed); // 8
-        let outcome = commit::commit(app, &mut visit, &settled, &reply, &parsed).await?; // 9
+        let reply = timed_now(metrics, Step::Render, || render::render(&visit, &settled, &parsed)); // 8
+        let outcome = timed(metrics, Step::Commit, commit::commit(app, &mut visit, &settled, &reply, &parsed)).await?; // 9
         if outcome == commit::Outcome::Committed {
             tell::tell(&visit, &settled, &parsed); // 10
             return Ok(Answered::Reply(reply.into()));
         }
-        tracing::info!(tenant = %parsed.tenant, run, "the commit met a conflict");
+        tracing::info!(run, "the commit met a conflict");
+        metrics.conflict();
+        lost.extend(settled.attempts.into_iter().map(AttemptRecord::lost));
         if parsed.time_left() < RUN_FLOOR {
             break;
         }
     }
-    Ok(Answered::Reply(settle::busy(app, &parsed).await?.into()))
+    Ok(Answered::Reply(settle::busy(app, &parsed, Barred::ContactBusy, lost).await?.into()))
 }

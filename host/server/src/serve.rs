@@ -6,22 +6,21 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::Router;
-use axum::extract::State;
-use axum::routing::get;
-use http::StatusCode;
 use jackfield_domain::ports::Clock;
 use jackfield_runtime::{Runtime, RuntimeSettings};
 use jackfield_store::{MasterKey, Store};
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::config::Config;
 use crate::config::environment::Environment;
-use crate::{admin, bootstrap, webhook, work};
+use crate::config::listeners::{DoorRules, Listeners};
+use crate::listen::drain::{self, Doors, Drained};
+use crate::listen::{Door, Inherited, Places};
+use crate::{admin, bootstrap, gate, health, listen, machine, quarantine, quota, selftest, webhook, work};
 
 /// A server that runs.
 pub struct Server {
@@ -35,72 +34,123 @@ pub struct Server {
     pub operator_token: Option<String>,
     /// Where the master key was made, at the first start alone.
     pub new_master_key: bool,
+    /// What was tried before it listened.
+    pub self_test: Vec<selftest::Passed>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<std::io::Result<()>>,
+    doors: Doors,
+    listeners: Listeners,
 }
+
+/// What the start found out.
+struct Known {
+    operator_token: Option<String>,
+    new_master_key: bool,
+    self_test: Vec<selftest::Passed>,
+}
+
+/// Work in the background looks at its end many times a second, or is in the middle of one row.
+const BACKGROUND_PATIENCE: Duration = Duration::from_secs(5);
+/// Closing the store takes milliseconds; sled may write for some seconds where the disk is busy.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
+/// The same, where somebody said that it should end at once.
+const HURRIED_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Starts it.
 pub async fn start(config: &Config, environment: &Environment, clock: Arc<dyn Clock>) -> anyhow::Result<Server> {
+    start_on(config, environment, clock, Inherited::default()).await
+}
+
+/// Starts it on sockets that somebody else holds, where there are any.
+pub async fn start_on(config: &Config, environment: &Environment, clock: Arc<dyn Clock>, sockets: Inherited) -> anyhow::Result<Server> {
     make_private_dir(&config.data)?;
+    machine::demand(config, &runtime_settings(config, [0; 32]))?;
     let (master, new_master_key) = master_key(config, environment)?;
     let store = Store::open(&config.data.join("store"), master).await?;
-    let settings = RuntimeSettings {
+    let settings = runtime_settings(config, *store.platform().node_key().await?);
+    let runtime = Runtime::start(settings, store.blobs())?;
+    quarantine::check(&runtime, config.compile.quarantine).await?;
+    let gate = gate::gate(&config.egress, &store, clock.clone())?;
+    let app = App::new(store, runtime, gate, clock, config.in_flight_max, config.telemetry.clone());
+    bootstrap::prepare(&app).await?;
+    let operator_token = admin::ensure_operator_token(&app).await?;
+    app.quotas.begin(&app.store).await?;
+    let self_test = selftest::run(&app.store, &app.runtime, app.clock.now()).await?;
+    listen(app, config, sockets, Known { operator_token, new_master_key, self_test }).await
+}
+
+/// What a runtime is told of the configuration.
+pub fn runtime_settings(config: &Config, node_key: [u8; 32]) -> RuntimeSettings {
+    RuntimeSettings {
         artifacts_dir: config.data.join("artifacts"),
         compiler: config.compiler.clone(),
-        node_key: *store.platform().node_key().await?,
+        compile: config.compile,
+        node_key,
         small_slots: config.small_slots,
         large_slots: config.large_slots,
         workers: config.guest_workers,
         artifact_bytes_max: config.artifact_bytes_max,
         yield_fuel: config.yield_fuel,
-    };
-    let runtime = Runtime::start(settings, store.blobs())?;
-    let app = App::new(store, runtime, clock);
-    bootstrap::prepare(&app).await?;
-    let operator_token = admin::ensure_operator_token(&app).await?;
-    listen(app, config, operator_token, new_master_key).await
+        files_reserved: config.listeners.files().saturating_add(jackfield_egress::guest::SOCKETS_MAX),
+    }
 }
 
-async fn listen(app: Arc<App>, config: &Config, operator_token: Option<String>, new_master_key: bool) -> anyhow::Result<Server> {
-    let in_words =
-        |what: &str, at: SocketAddr, e: std::io::Error| anyhow::anyhow!("cannot listen for {what} on {at}: {e}; choose another address");
-    let hooks = TcpListener::bind(config.hooks_listen).await.map_err(|e| in_words("providers", config.hooks_listen, e))?;
-    let admin_listener = TcpListener::bind(config.admin_listen).await.map_err(|e| in_words("the admin API", config.admin_listen, e))?;
+async fn listen(app: Arc<App>, config: &Config, inherited: Inherited, known: Known) -> anyhow::Result<Server> {
+    let (hooks, hooks_inherited) = listen::open("providers", inherited.hooks, config.hooks_listen).await?;
+    let (admin_listener, admin_inherited) = listen::open("the admin API", inherited.admin, config.admin_listen).await?;
     let (hooks_at, admin_at) = (hooks.local_addr()?, admin_listener.local_addr()?);
+    let stages = app.health.stages.clone();
+    let mut doors = Doors { tasks: JoinSet::new(), places: Vec::new() };
+    let mut open = |name, listener, is_inherited, rules: &DoorRules, router| {
+        let places = Places::new(rules);
+        app.health.opened(name, Arc::clone(&places));
+        doors.places.push((name, Arc::clone(&places)));
+        let door = Door { name, listener, is_inherited, rules: rules.clone(), router };
+        doors.tasks.spawn(door.serve(places, stages.clone()));
+    };
+    let admin_router = admin::router(app.clone()).merge(health::router(app.clone()));
+    let hooks_router = webhook::router(app.clone()).merge(health::bare_router(app.clone()));
+    open("providers", hooks, hooks_inherited, &config.listeners.hooks, hooks_router);
+    open("the admin API", admin_listener, admin_inherited, &config.listeners.admin, admin_router);
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    let health = Router::new().route("/live", get(|| async { StatusCode::NO_CONTENT })).route("/ready", get(ready)).with_state(app.clone());
-    serve(&mut tasks, hooks, webhook::router(app.clone()), stopped.clone());
-    serve(&mut tasks, admin_listener, admin::router(app.clone()).merge(health), stopped.clone());
-    tasks.spawn(work::sweep(app.clone(), stopped));
-    Ok(Server { app, hooks: hooks_at, admin: admin_at, operator_token, new_master_key, stop, tasks })
-}
-
-fn serve(tasks: &mut JoinSet<std::io::Result<()>>, listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
-    tasks.spawn(async move {
-        axum::serve(listener, router)
-            .with_graceful_shutdown(async move {
-                // An error means that the sender is gone: that is an end too.
-                let _ = stopped.wait_for(|stop| *stop).await;
-            })
-            .await
-    });
-}
-
-/// Ready means that an event could be made durable now.
-async fn ready(State(app): State<Arc<App>>) -> (StatusCode, String) {
-    match app.store.health() {
-        Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store acknowledges nothing; see the log\n".to_owned()),
-    }
+    tasks.spawn(work::sweep(app.clone(), stopped.clone()));
+    tasks.spawn(quota::tend(app.clone(), stopped.clone()));
+    tasks.spawn(health::beat(app.clone(), stopped.clone()));
+    tasks.spawn(health::look(app.clone(), config.data.clone(), stopped));
+    let Known { operator_token, new_master_key, self_test } = known;
+    let listeners = config.listeners.clone();
+    Ok(Server { app, hooks: hooks_at, admin: admin_at, operator_token, new_master_key, self_test, stop, tasks, doors, listeners })
 }
 
 impl Server {
     /// Ends in order: no new requests, those in progress are answered, the store is closed.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
+        self.drain(std::future::pending()).await;
+    }
+
+    /// The same, and at once when `at_once` comes true. Tells what was still open when the time was up.
+    pub async fn drain(mut self, at_once: impl Future<Output = ()>) -> Drained {
+        let mut at_once = std::pin::pin!(at_once);
+        let mut drained = drain::drain(&self.app.health.stages.clone(), &mut self.doors, &self.listeners, at_once.as_mut()).await;
+        // Work that no request waits for ends with the first look at this.
         let _ = self.stop.send(true);
-        while self.tasks.join_next().await.is_some() {}
-        self.app.store.close().await;
+        let closing = async {
+            let _ = tokio::time::timeout(BACKGROUND_PATIENCE, async { while self.tasks.join_next().await.is_some() {} }).await;
+            self.app.quotas.end().await;
+            self.app.store.close().await;
+        };
+        // A disk that hangs must not keep the process: what was acknowledged is durable, closed or not.
+        if drained.at_once {
+            let _ = tokio::time::timeout(HURRIED_PATIENCE, closing).await;
+        } else {
+            tokio::select! {
+                () = closing => {}
+                () = at_once => drained.at_once = true,
+                () = tokio::time::sleep(CLOSE_PATIENCE) => tracing::error!("the store does not close; it is left as it is"),
+            }
+        }
+        drained
     }
 }
 
@@ -111,7 +161,7 @@ pub async fn open_store(config: &Config, environment: &Environment) -> anyhow::R
     Ok(Store::open(&config.data.join("store"), master).await?)
 }
 
-fn make_private_dir(dir: &Path) -> anyhow::Result<()> {
+pub(crate) fn make_private_dir(dir: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
     std::fs::DirBuilder::new()
         .recursive(true)
@@ -125,7 +175,7 @@ fn make_private_dir(dir: &Path) -> anyhow::Result<()> {
 }
 
 /// The master key from the environment or its file; a new one at the first start.
-fn master_key(config: &Config, environment: &Environment) -> anyhow::Result<(MasterKey, bool)> {
+pub(crate) fn master_key(config: &Config, environment: &Environment) -> anyhow::Result<(MasterKey, bool)> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
     if let Some(given) = &environment.master_key {

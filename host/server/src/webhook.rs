@@ -6,33 +6,58 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Router;
+use axum::{Extension, Router};
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use http::{StatusCode, header};
 use jackfield_domain::id::ConnectionId;
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 use crate::app::App;
 use crate::config::HOOK_BODY_BYTES_MAX;
-use crate::pipeline::{Answered, Received, answer};
+use crate::listen::Peer;
+use crate::metrics::step::{Step, timed};
+use crate::pipeline::{Answered, Outgoing, Received, answer};
 use crate::refusals::RefusedRequest;
+use crate::telemetry::spans;
 
 /// A provider sends a few kilobytes from a data centre; one that takes longer is not a provider.
 const BODY_PATIENCE: Duration = Duration::from_secs(5);
+/// For a provider that is told to come back: an overload that a second does not end is not ended by asking more often.
+const RETRY_AFTER_S: &str = "1";
 
 /// The providers' listener.
 pub fn router(app: Arc<App>) -> Router {
     Router::new().route("/hooks/{connection}/{*tail}", any(receive)).with_state(app)
 }
 
-async fn receive(State(app): State<Arc<App>>, Path((connection, tail)): Path<(String, String)>, request: Request) -> Response {
+async fn receive(
+    State(app): State<Arc<App>>,
+    Path((connection, tail)): Path<(String, String)>,
+    peer: Option<Extension<Peer>>,
+    request: Request,
+) -> Response {
     // The name stands in a URL that we gave out: one that is none was never ours.
-    let Ok(connection) = connection.parse::<ConnectionId>() else { return StatusCode::NOT_FOUND.into_response() };
+    let Ok(connection) = connection.parse::<ConnectionId>() else {
+        app.metrics.request(None, StatusCode::NOT_FOUND.as_u16());
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    // At the level of errors, so that a line of any level stands in it; what is not known yet is filled in by whoever learns it.
+    let span = tracing::error_span!("webhook", otel.kind = "server", %connection, tenant = Empty, contact = Empty);
+    if peer.is_some_and(|Extension(Peer(peer))| app.telemetry.trusts(peer)) {
+        spans::continue_trace(&span, request.headers());
+    }
+    take(app, connection, tail, request).instrument(span).await
+}
+
+async fn take(app: Arc<App>, connection: ConnectionId, tail: String, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let path_and_query = parts.uri.path_and_query().map_or_else(|| parts.uri.path().to_owned(), ToString::to_string);
-    let read = tokio::time::timeout(BODY_PATIENCE, to_bytes(body, HOOK_BODY_BYTES_MAX)).await;
+    let read = tokio::time::timeout(BODY_PATIENCE, to_bytes(body, HOOK_BODY_BYTES_MAX));
+    let read = timed(&app.metrics, Step::Receive, read).await;
     let (at, begun) = (app.clock.now(), Instant::now());
     let turned_away = |code: &str, detail: String| RefusedRequest {
         at,
@@ -51,20 +76,39 @@ async fn receive(State(app): State<Arc<App>>, Path((connection, tail)): Path<(St
                 turned_away("too-large", format!("the body is larger than {HOOK_BODY_BYTES_MAX} bytes, or broke off")),
             )
             .await;
-            return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+            return bare(&app, StatusCode::PAYLOAD_TOO_LARGE);
         }
         Err(_) => {
             remember(&app, &connection, turned_away("too-slow", "the body did not come in time".to_owned())).await;
-            return StatusCode::REQUEST_TIMEOUT.into_response();
+            return bare(&app, StatusCode::REQUEST_TIMEOUT);
         }
     };
+    // A stranger who sends slowly holds a socket and no seat: it is taken once the request is whole.
+    let Some(_seat) = app.in_flight.enter() else { return overloaded(&app, &connection) };
     let received = Received { connection, tail, method: parts.method, path_and_query, headers: parts.headers, body, at, begun };
     match answer(&app, received).await {
         Answered::Bare(status) => status.into_response(),
-        Answered::Reply(reply) => {
-            let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK);
-            (status, [(header::CONTENT_TYPE, reply.content_type.to_string())], Body::from(reply.body)).into_response()
-        }
+        Answered::Reply(reply) => reply_of(reply),
+    }
+}
+
+/// A status, before anybody knows whose request it is.
+fn bare(app: &App, status: StatusCode) -> Response {
+    app.metrics.request(None, status.as_u16());
+    status.into_response()
+}
+
+fn reply_of(reply: Outgoing) -> Response {
+    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK);
+    (status, [(header::CONTENT_TYPE, reply.content_type)], Body::from(reply.body)).into_response()
+}
+
+/// Nothing is read and nothing is written any more: the connection's static document, which is held in memory.
+fn overloaded(app: &App, connection: &ConnectionId) -> Response {
+    app.metrics.request(None, StatusCode::SERVICE_UNAVAILABLE.as_u16());
+    match app.statics.of(connection) {
+        Some(reply) => reply_of(reply.into()),
+        None => (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, RETRY_AFTER_S)]).into_response(),
     }
 }
 

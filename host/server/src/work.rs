@@ -1,4 +1,4 @@
-//! Does what no request waits for: state that has vanished gives its room back.
+//! Does what no request waits for: state that has vanished gives its room back, and so do artifacts of engines out of use.
 //!
 //! `serve` starts it beside the listeners. It goes through the tenants one after the other, slowly, because nothing depends on it: a
 //! vanished value is not read either way.
@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jackfield_runtime::Swept;
 use tokio::sync::watch;
 
 use crate::app::App;
@@ -18,11 +19,20 @@ const PAGE: usize = 200;
 /// Goes on until the server stops.
 pub(crate) async fn sweep(app: Arc<App>, mut stopped: watch::Receiver<bool>) -> std::io::Result<()> {
     loop {
+        sweep_artifacts(&app).await;
         // What ends the wait early is the stop, or a sender that is gone: both are the end.
         if tokio::time::timeout(EVERY, stopped.changed()).await.is_ok() {
             return Ok(());
         }
         round(&app).await;
+    }
+}
+
+async fn sweep_artifacts(app: &App) {
+    match app.runtime.sweep_artifacts(std::time::SystemTime::now()).await {
+        Ok(swept) if swept == Swept::default() => {}
+        Ok(Swept { engines, files }) => tracing::info!(engines, files, "artifacts of engines out of use were removed"),
+        Err(fault) => tracing::warn!(%fault, "artifacts of engines out of use were not removed"),
     }
 }
 

@@ -18,6 +18,7 @@ use jackfield_domain::id::{ConnectionId, ContactId, FlowName, TenantId};
 use jackfield_domain::ports::rows::{Batch, CommitError, Expect, RowsFault, Write};
 use jackfield_domain::ports::state::StateSpace;
 use jackfield_domain::trail::Turn;
+use jackfield_domain::usage::{Purpose, Tally};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -47,6 +48,8 @@ pub enum Counter {
         flow: FlowName,
         /// By which release; none where no plugin answered.
         release: Option<ReleaseNumber>,
+        /// Why it ran.
+        purpose: Purpose,
     },
     /// A release's "invocations" and "failures": what makes it a good one.
     Record {
@@ -276,6 +279,18 @@ impl Change {
         let by: BTreeMap<String, i64> = by.iter().map(|(name, amount)| ((*name).to_owned(), *amount)).collect();
         let key = usage::key_of(&self.tenant, counter);
         self.steps.push(Step::Ready(Write::Add { key, by }));
+        self
+    }
+
+    /// Counts what an entry of the trail adds: sums and peaks. Changes that count the same never conflict.
+    pub fn tally(mut self, counter: &Counter, tally: Tally) -> Self {
+        let key = usage::key_of(&self.tenant, counter);
+        if !tally.sums.is_empty() {
+            self.steps.push(Step::Ready(Write::Add { key: key.clone(), by: tally.sums }));
+        }
+        if !tally.peaks.is_empty() {
+            self.steps.push(Step::Ready(Write::Raise { key, to: tally.peaks }));
+        }
         self
     }
 

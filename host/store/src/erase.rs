@@ -15,6 +15,7 @@ use crate::fault::StoreFault;
 use crate::keys::{self, Range, Table};
 use crate::platform::split_owner;
 use crate::seal::{Keyring, is_tombstone, tombstone};
+use crate::things;
 
 /// Keys read and removed at a time.
 const STEP: usize = BATCH_WRITES_MAX / 2;
@@ -30,6 +31,8 @@ pub(crate) async fn erase(shared: &Shared, tenant: &TenantId) -> Result<(), Comm
     if let Some(parent) = parent_of(&kept.value) {
         writes.push(Write::Delete { key: keys::tenant(&parent, Table::Child, tenant.as_str().as_bytes()), expect: Expect::Anything });
     }
+    // What goes with the tenant makes room above it, at once and once: a thing that is made meanwhile conflicts with this batch.
+    writes.extend(things::given_back(shared, tenant, &kept.value).await?);
     shared.rows.commit(Batch { writes }).await?;
     shared.keyring.forget(tenant);
     finish(shared, tenant).await
@@ -53,7 +56,7 @@ async fn finish(shared: &Shared, tenant: &TenantId) -> Result<(), CommitError> {
         split_owner(key, value).is_ok_and(|(owner, _)| owner == *tenant)
     })
     .await?;
-    for table in [Table::Binding, Table::Token, Table::Call, Table::ContactHome] {
+    for table in [Table::Binding, Table::Token, Table::Call, Table::ContactHome, Table::Live] {
         let whose = |value: &Value| names_tenant(table, value, tenant);
         let range = Range::of_prefix(keys::platform(table, &[]));
         remove_where(shared, &range, |_, value| serde_json::from_slice(value).is_ok_and(|value| whose(&value))).await?;
@@ -65,7 +68,7 @@ async fn finish(shared: &Shared, tenant: &TenantId) -> Result<(), CommitError> {
 
 fn names_tenant(table: Table, value: &Value, tenant: &TenantId) -> bool {
     let named = match table {
-        Table::Binding => value.get("tenant"),
+        Table::Binding | Table::Live => value.get("tenant"),
         Table::Token => value.get("reach").and_then(|reach| reach.get("tenant")),
         Table::Call => value.get(0),
         _ => Some(value),

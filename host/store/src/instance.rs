@@ -21,6 +21,9 @@ use crate::tenant::{misfit, unreadable};
 /// The layout of rows that this version reads and writes.
 pub(crate) const LAYOUT: u32 = 1;
 
+/// What a sealed node key is bound to: it is no row, and opens as none.
+pub(crate) const NODE_KEY_PLACE: &[u8] = b"\0node-key";
+
 /// As it is kept.
 #[derive(Serialize, Deserialize)]
 struct InstanceRow {
@@ -53,6 +56,11 @@ impl Instance {
 
     pub(crate) fn node_key(&self) -> Zeroizing<[u8; 32]> {
         self.key.digest("node", b"")
+    }
+
+    /// The node key, sealed by the master key: for whoever has that and not the store.
+    pub(crate) fn sealed_node_key(&self, master: &DataKey) -> Result<String, StoreFault> {
+        Ok(hex::encode(master.seal(NODE_KEY_PLACE, &*self.node_key())?))
     }
 
     /// Digests a provider's id of a contact.

@@ -30,6 +30,7 @@ pub enum Table {
     Token = b'k',
     Call = b'l',
     ContactHome = b'h',
+    Live = b'v',
     DataKey = b'd',
     // Tenant scope.
     Flow = b'F',
@@ -43,6 +44,7 @@ pub enum Table {
     Person = b'N',
     Hours = b'H',
     Closure = b'E',
+    Secret = b'X',
     Routes = b'D',
     Contact = b'C',
     Turn = b'T',
@@ -55,11 +57,15 @@ pub enum Table {
     TenantBinding = b'J',
     TenantConnection = b'K',
     Child = b'L',
+    Quota = b'q',
+    Ledger = b'g',
+    Notice = b'n',
+    Things = b'o',
 }
 
 impl Table {
     /// All of them.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 37] = [
         Self::Meta,
         Self::Tenant,
         Self::Connection,
@@ -67,6 +73,7 @@ impl Table {
         Self::Token,
         Self::Call,
         Self::ContactHome,
+        Self::Live,
         Self::DataKey,
         Self::Flow,
         Self::Plugin,
@@ -79,6 +86,7 @@ impl Table {
         Self::Person,
         Self::Hours,
         Self::Closure,
+        Self::Secret,
         Self::Routes,
         Self::Contact,
         Self::Turn,
@@ -91,6 +99,10 @@ impl Table {
         Self::TenantBinding,
         Self::TenantConnection,
         Self::Child,
+        Self::Quota,
+        Self::Ledger,
+        Self::Notice,
+        Self::Things,
     ];
 
     /// As messages call it.
@@ -114,6 +126,7 @@ impl Table {
             Self::Person => "person",
             Self::Hours => "hours",
             Self::Closure => "closure",
+            Self::Secret => "secret",
             Self::Routes => "default routes",
             Self::Contact => "contact",
             Self::Turn => "turn",
@@ -124,6 +137,11 @@ impl Table {
             Self::Record => "release's record",
             Self::StateBytes => "size of plugin state",
             Self::Child => "subtenant",
+            Self::Live => "live contact",
+            Self::Quota => "quota",
+            Self::Ledger => "ledger account",
+            Self::Notice => "notice",
+            Self::Things => "count of things",
         }
     }
 
@@ -224,6 +242,20 @@ pub(crate) fn is_in(key: &[u8], table: Table) -> bool {
     parts(key).is_some_and(|(tag, _)| tag == table.tag())
 }
 
+/// Whose row it is, where it is one of that table in a tenant's scope.
+pub(crate) fn owner_in(key: &[u8], table: Table) -> Option<TenantId> {
+    let [FORMAT_VERSION, TENANT, rest @ ..] = key else { return None };
+    let end = rest.iter().position(|byte| *byte == END)?;
+    let (name, tagged) = rest.split_at_checked(end)?;
+    (tagged.get(1) == Some(&table.tag())).then(|| std::str::from_utf8(name).ok()?.parse().ok())?
+}
+
+/// Which tenant a row of the table of tenants is.
+pub(crate) fn tenant_of_row(key: &[u8]) -> Option<TenantId> {
+    let [FORMAT_VERSION, PLATFORM, tag, name @ ..] = key else { return None };
+    (*tag == Table::Tenant.tag()).then(|| std::str::from_utf8(name).ok()?.parse().ok())?
+}
+
 /// A key's table letter, and what follows it.
 fn parts(key: &[u8]) -> Option<(u8, &[u8])> {
     match key {
@@ -289,6 +321,14 @@ mod tests {
         assert_eq!(tenant(&id("acme"), Table::Flow, b"main").first(), Some(&FORMAT_VERSION));
         let all = everything();
         assert!(all.from < platform(Table::Meta, b"") && tenant(&id("z"), Table::Child, &[0xff; 20]) < all.to);
+    }
+
+    #[test]
+    fn a_key_tells_whose_row_it_is() {
+        let key = tenant(&id("acme"), Table::Flow, b"main");
+        assert_eq!((owner_in(&key, Table::Flow), owner_in(&key, Table::Queue), tenant_of_row(&key)), (Some(id("acme")), None, None));
+        let key = platform(Table::Tenant, b"acme");
+        assert_eq!((owner_in(&key, Table::Tenant), tenant_of_row(&key)), (None, Some(id("acme"))));
     }
 
     #[test]

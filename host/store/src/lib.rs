@@ -14,6 +14,7 @@ mod erase;
 mod fault;
 mod instance;
 mod keys;
+mod pulse;
 mod rows;
 mod scope;
 mod seal;
@@ -22,6 +23,7 @@ mod tests;
 mod transfer;
 
 pub use backend::conformance;
+pub use backend::groups::GroupFigures;
 #[cfg(any(test, feature = "power-cut"))]
 pub use backend::power_cut;
 pub use change::{Change, Counter};
@@ -32,6 +34,7 @@ pub use rows::{Found, Level, QueueStatusRow, Retry, RetryId, RoutesRow, Row, Set
 pub use scope::contact::{ContactPage, ContactQuery, PAGE_MAX, SCAN_ROWS_MAX};
 pub use scope::platform::{PlatformChange, PlatformStore};
 pub use scope::tenant::TenantStore;
+pub use scope::things::{Counted, is_count};
 pub use scope::usage::UsageRow;
 pub use seal::{BadMasterKey, MasterKey};
 pub use transfer::Transferred;
@@ -42,11 +45,13 @@ use std::sync::Arc;
 
 use jackfield_domain::id::TenantId;
 use jackfield_domain::ports::blobs::Blobs;
+use jackfield_domain::ports::ledger::Ledger;
+use jackfield_domain::ports::outbound::Secrets;
 use jackfield_domain::ports::rows::Rows;
 use jackfield_domain::ports::state::State;
 use tokio::sync::OnceCell;
 
-use scope::{contact, platform, state, tenant, usage};
+use scope::{contact, ledger, platform, secrets, state, tenant, things, usage};
 
 /// The store. A copy of it is the same store.
 #[derive(Clone)]
@@ -61,6 +66,9 @@ pub(crate) struct Shared {
     pub keyring: seal::Keyring,
     pub instance: OnceCell<instance::Instance>,
     pub lanes: state::Lanes,
+    pub epochs: Arc<backend::watched::Epochs>,
+    /// None where the backend has no groups.
+    pub groups: Option<Arc<backend::groups::Groups>>,
 }
 
 impl fmt::Debug for Store {
@@ -80,7 +88,8 @@ impl Store {
         });
         let opened = opening.await.map_err(|e| StoreFault::Open { dir: dir.to_owned(), why: format!("opening was interrupted: {e}") })?;
         let (rows, blobs) = opened?;
-        let store = Self::over(Arc::new(rows), Arc::new(blobs), master);
+        let groups = rows.groups();
+        let store = Self::counted(Arc::new(rows), Arc::new(blobs), master, Some(groups));
         if let Err(fault) = store.begin().await {
             store.close().await;
             return Err(fault);
@@ -102,8 +111,19 @@ impl Store {
 
     /// Over backends of the caller's choice.
     pub fn over(rows: Arc<dyn Rows>, blobs: Arc<dyn Blobs>, master: MasterKey) -> Self {
+        Self::counted(rows, blobs, master, None)
+    }
+
+    fn counted(
+        rows: Arc<dyn Rows>,
+        blobs: Arc<dyn Blobs>,
+        master: MasterKey,
+        groups: Option<Arc<backend::groups::Groups>>,
+    ) -> Self {
+        let epochs = Arc::new(backend::watched::Epochs::default());
+        let rows: Arc<dyn Rows> = Arc::new(backend::watched::Watched::new(rows, Arc::clone(&epochs)));
         let keyring = seal::Keyring::new(Arc::clone(&rows), &master);
-        Self { shared: Arc::new(Shared { rows, blobs, keyring, instance: OnceCell::new(), lanes: state::Lanes::default() }) }
+        Self { shared: Arc::new(Shared { rows, blobs, keyring, instance: OnceCell::new(), lanes: state::Lanes::default(), epochs, groups }) }
     }
 
     /// One tenant's scope.
@@ -116,6 +136,12 @@ impl Store {
         PlatformStore { shared: Arc::clone(&self.shared) }
     }
 
+    /// Changes whenever something of a tenant's set-up did: the tenant itself, its flows and releases, its directory, its addresses,
+    /// its default routes. What was read of them while it stood may be kept until it changes.
+    pub fn epoch(&self, tenant: &TenantId) -> u64 {
+        self.shared.epochs.of(tenant)
+    }
+
     /// Components by their digests.
     pub fn blobs(&self) -> Arc<dyn Blobs> {
         Arc::clone(&self.shared.blobs)
@@ -124,6 +150,21 @@ impl Store {
     /// Plugin state, for reading.
     pub fn state(&self) -> Arc<dyn State> {
         Arc::new(state::KeptState { shared: Arc::clone(&self.shared) })
+    }
+
+    /// How the backend's groups of batches went since the start; none where it has no groups.
+    pub fn groups(&self) -> Option<GroupFigures> {
+        self.shared.groups.as_ref().map(|groups| groups.figures())
+    }
+
+    /// What was granted of quotas.
+    pub fn ledger(&self) -> Arc<dyn Ledger> {
+        Arc::new(ledger::KeptLedger { shared: Arc::clone(&self.shared) })
+    }
+
+    /// Tenants' secrets, for whoever sends them.
+    pub fn secrets(&self) -> Arc<dyn Secrets> {
+        Arc::new(secrets::KeptSecrets(self.clone()))
     }
 
     /// Whether writes are still acknowledged.

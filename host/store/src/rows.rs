@@ -12,9 +12,12 @@ use jackfield_domain::flow::Flow;
 use jackfield_domain::flow::plugin::{Plugin, Version};
 use jackfield_domain::flow::release::{Release, ReleaseNumber};
 use jackfield_domain::flow::settings::SettingsRevision;
+use jackfield_domain::quota::ledger::Notice;
+use jackfield_domain::quota::meter::QuotaRow;
 use jackfield_domain::id::{ConnectionId, ContactId, EntryName, FlowName, PluginName};
 use jackfield_domain::tenant::directory::{Closure, Person, Queue, QueueStatus};
 use jackfield_domain::tenant::hours::Hours;
+use jackfield_domain::tenant::secret::TenantSecret;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -167,8 +170,15 @@ row!(RoutesRow, Routes, sealed: false, Level, |row| row.level.clone(), |id| text
 row!(Queue, Queue, sealed: false, EntryName, |row| row.name.clone(), |id| texts([id.as_str()]));
 row!(QueueStatusRow, QueueStatus, sealed: false, EntryName, |row| row.queue.clone(), |id| texts([id.as_str()]));
 row!(Person, Person, sealed: true, EntryName, |row| row.name.clone(), |id| texts([id.as_str()]));
+row!(TenantSecret, Secret, sealed: true, EntryName, |row| row.handle.clone(), |id| texts([id.as_str()]));
 row!(Hours, Hours, sealed: false, EntryName, |row| row.name.clone(), |id| texts([id.as_str()]));
 row!(Closure, Closure, sealed: false, (), |_row| (), |_id| Vec::new());
+row!(QuotaRow, Quota, sealed: false, (), |_row| (), |_id| Vec::new());
+row!(Notice, Notice, sealed: false, (Moment, String), |row| (row.at, row.name()), |id| {
+    let mut part = id.0.to_be_bytes().to_vec();
+    part.extend_from_slice(id.1.as_bytes());
+    part
+});
 row!(Contact, Contact, sealed: true, ContactId, |row| row.id, |id| id.to_bytes().to_vec());
 row!(Retry, Retry, sealed: true, RetryId, |row| row.id.clone(), |id| {
     let mut part = id.contact.to_bytes().to_vec();

@@ -12,7 +12,10 @@ use jackfield_domain::contact::event::Event;
 use jackfield_domain::contact::{Arrival, Contact, Direction, Endpoint, Party, Phase};
 use jackfield_domain::flow::plugin::Grant;
 use jackfield_domain::id::ContactId;
+use jackfield_domain::ports::outbound::{Errand, Nowhere, Outbound};
+use jackfield_domain::ports::spending::Unmetered;
 use jackfield_domain::ports::state::StateSpace;
+use jackfield_domain::priority::Priority;
 use jackfield_domain::quota::describe_pass;
 use jackfield_domain::tenant::address::Channel;
 use jackfield_domain::tenant::directory::Directory;
@@ -54,12 +57,14 @@ async fn invocation() -> anyhow::Result<()> {
     let settings = RuntimeSettings {
         artifacts_dir: dir.path().join("artifacts"),
         compiler: artifacts::binary()?,
+        compile: jackfield_runtime::CompileSettings::standard(),
         node_key: [7; 32],
         small_slots: 64,
         large_slots: 4,
         workers: 1,
         artifact_bytes_max: 1 << 30,
         yield_fuel: 500_000,
+        files_reserved: 1_000,
     };
     let runtime = Runtime::start(settings, store.blobs())?;
     let component: Bytes = artifacts::plugin("acme-ivr")?;
@@ -83,9 +88,19 @@ fn call(store: &Store, installed: &Installed) -> anyhow::Result<impl Fn() -> Cal
     let space =
         StateSpace { tenant: contact.tenant.clone(), owner: contact.tenant.clone(), plugin: "acme-ivr".parse()?, contact: contact.id };
     let (digest, class, state, directory) = (installed.digest, installed.class, store.state(), Arc::new(Directory::default()));
+    let outbound: Arc<dyn Outbound> = Arc::new(Nowhere);
+    let errand = Errand {
+        tenant: contact.tenant.clone(),
+        flow: contact.flow.clone(),
+        release: 1,
+        rules: Arc::default(),
+        body_bytes_max: limits.http_bytes_max,
+        spending: Arc::new(Unmetered),
+    };
     Ok(move || Call {
         digest,
         class,
+        priority: Priority::Arrival,
         function: Function::Handle,
         contact: contact.clone(),
         event: Event::Arrived,
@@ -110,6 +125,8 @@ fn call(store: &Store, installed: &Installed) -> anyhow::Result<impl Fn() -> Cal
             outcomes: Vec::new(),
             salt_key: [3; 32],
             last_seen: None,
+            outbound: outbound.clone(),
+            errand: errand.clone(),
         })),
         context: None,
     })
@@ -152,6 +169,7 @@ fn contact() -> anyhow::Result<Contact> {
         consents: Default::default(),
         state_schema: None,
         state_bytes: 0,
+        priority: false,
     })
 }
 

@@ -1,16 +1,21 @@
-//! Runs the project's tasks, one command each: demo, test, guests, bench, soak.
+//! Runs the project's tasks, one command each: demo, test, guests, bench, soak, fuzz.
 //!
 //! Developers and CI call it as `cargo xtask`. It is Rust and not a heap of scripts, so that a task works on every machine that can
 //! build the project. What it measures or promises lives in `tests/`; here is only the order of things.
 #![expect(clippy::print_stdout, reason = "a task talks to whoever started it")]
 
 mod bench;
+mod crowds;
 mod demo;
+mod deny;
+mod fuzz;
 mod guests;
 mod peers;
+mod proofs;
 mod shell;
 mod soak;
 mod test;
+mod tools;
 
 use std::process::ExitCode;
 
@@ -50,6 +55,15 @@ enum Task {
         #[arg(long)]
         rounds: Option<u32>,
     },
+    /// Fuzz what strangers send: answers of guests, and uploads. Needs a nightly compiler.
+    Fuzz {
+        /// Of each target.
+        #[arg(long, default_value_t = fuzz::SECONDS)]
+        seconds: u32,
+        /// Only this one.
+        #[arg(long)]
+        only: Option<fuzz::Only>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -59,6 +73,7 @@ fn main() -> ExitCode {
         Task::Guests => guests::build().map(|_| ()),
         Task::Bench { only } => bench::run(only),
         Task::Soak { what, rounds } => soak::run(what, rounds),
+        Task::Fuzz { seconds, only } => fuzz::run(seconds, only),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -9,10 +9,24 @@ use clap::ValueEnum;
 pub(crate) enum What {
     /// kill -9 under load; 20 rounds.
     Kill,
+    /// 100,000 spends of a quota over three levels of tenants; 50 kills.
+    Quota,
     /// Power cuts of the store; 100 cuts.
     PowerCut,
+    /// A start with 10,000 versions of 1,000 tenants that nobody called yet.
+    Start,
     /// A thousand tenants with a thousand plugins.
     Capacity,
+    /// What one instance leaves to the next in recycled slots, under memory compaction; two million instances.
+    Recycled,
+    /// The same invocation a thousand times, from fresh compiles and mapped artifacts.
+    Determinism,
+    /// A quiet tenant beside all the hostile ones at once; 600 seconds.
+    Neighbours,
+    /// The same, shorter, for each stretch of fuel between two yields; 60 seconds each.
+    Yields,
+    /// Ten times what the server can do; 30 seconds.
+    Overload,
 }
 
 /// Runs it.
@@ -27,9 +41,18 @@ pub(crate) fn run(what: What, rounds: Option<u32>) -> anyhow::Result<()> {
             );
             println!("slowest start to ready: {} ms", report.slowest_start.as_millis());
         }
+        What::Quota => {
+            crate::shell::cargo(&crate::shell::top(), &["build", "--locked", "--package", "jackfield-server", "--package", "xtask"])?;
+            println!("{}", tokio::runtime::Runtime::new()?.block_on(jackfield_tests::ledger::run(100_000, rounds.unwrap_or(50)))?);
+        }
         What::PowerCut => {
             let cuts = rounds.unwrap_or(100);
             println!("{}", jackfield_store::power_cut::run(cuts, 1)?);
+        }
+        What::Start => {
+            let versions = rounds.unwrap_or(10_000);
+            crate::shell::cargo(&crate::shell::top(), &["build", "--locked", "--package", "jackfield-server", "--package", "xtask"])?;
+            println!("{}", tokio::runtime::Runtime::new()?.block_on(jackfield_tests::stock::run(versions))?);
         }
         What::Capacity => {
             let tenants = rounds.unwrap_or(1_000);
@@ -37,6 +60,11 @@ pub(crate) fn run(what: What, rounds: Option<u32>) -> anyhow::Result<()> {
             let report = tokio::runtime::Runtime::new()?.block_on(jackfield_tests::capacity::run(tenants))?;
             println!("{report}");
         }
+        What::Recycled => return crate::proofs::recycled(rounds),
+        What::Determinism => return crate::proofs::determinism(rounds),
+        What::Neighbours => return crate::crowds::neighbours(rounds),
+        What::Yields => return crate::crowds::yields(rounds),
+        What::Overload => return crate::crowds::overload(rounds),
     }
     Ok(())
 }

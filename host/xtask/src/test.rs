@@ -2,8 +2,8 @@
 //!
 //! One profile, no release build of the host. What could not run prints SKIPPED at the very end, where it is read.
 
-use crate::shell::{self, cargo, step, succeeds, top};
-use crate::{guests, peers};
+use crate::shell::{cargo, step, top};
+use crate::{deny, guests, peers};
 
 /// Runs everything; the first failure ends it.
 pub(crate) fn run() -> anyhow::Result<()> {
@@ -32,7 +32,10 @@ pub(crate) fn run() -> anyhow::Result<()> {
         None => {}
         Some(why) => skipped.push(why),
     }
-    deny(&mut skipped)?;
+    deny::check(&mut skipped)?;
+    if !jackfield_tests::recycled::may_compact() {
+        skipped.push(jackfield_tests::recycled::SKIPPED.to_owned());
+    }
     println!("\nAll promises hold.");
     for what in &skipped {
         println!("SKIPPED: {what}");
@@ -44,17 +47,4 @@ fn host_triple() -> anyhow::Result<String> {
     let version = crate::shell::output("rustc", &["-vV"])?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
     host.map(str::to_owned).ok_or_else(|| anyhow::anyhow!("rustc -vV names no host"))
-}
-
-/// Licences, bans and sources always where cargo-deny is installed.
-fn deny(skipped: &mut Vec<String>) -> anyhow::Result<()> {
-    if !succeeds("cargo", &["deny", "--version"]) {
-        skipped.push("cargo-deny is not installed; run `cargo install --locked cargo-deny`".to_owned());
-        return Ok(());
-    }
-    step("licences, bans, sources", || {
-        shell::run(
-            std::process::Command::new("cargo").args(["deny", "--all-features", "check", "licenses", "bans", "sources"]).current_dir(top()),
-        )
-    })
 }

@@ -76,7 +76,7 @@ pub mod prelude {
     pub use crate::event::{Event, EventKind, Input, InputOutcome};
     pub use crate::export;
     pub use crate::failure::{Denial, Failure};
-    pub use crate::host::{Host, Scope};
+    pub use crate::host::{Host, HttpError, Level, Request, Response, Scope};
     pub use crate::persona::{BargeIn, Escalation, Persona, Tool, ToolAnswer, ToolCall};
     pub use crate::words::{AiReason, Channel, DialOutcome, Direction, QueueOutcome, VoicemailOutcome};
     pub use crate::{Answer, Assistant, Router};

@@ -155,6 +155,9 @@ pub struct Contact {
     pub state_schema: Option<String>,
     /// Bytes of per-contact state.
     pub state_bytes: u64,
+    /// True where no quota bars it, because the address that was dialled was marked so when it arrived.
+    #[serde(default)]
+    pub priority: bool,
 }
 
 impl Contact {

@@ -4,11 +4,15 @@
 //! maker of a [`Decision`]. The order is: the plugin, the last good release, the default routes of flow, tenant and platform, and
 //! at the very end a sentence that every provider can say. Default routes are data; a broken one is passed over, not trusted.
 
+mod standing;
 mod vet;
 
+pub use standing::{Standing, stand};
 pub use vet::{World, vet};
 
 use serde::{Deserialize, Serialize};
+
+use self::standing::Ground;
 
 use crate::budget::{Limit, Limits};
 use crate::contact::Moment;
@@ -67,10 +71,14 @@ pub enum FailureKind {
     Unlisted,
     /// The provider cannot do it.
     CannotRender,
+    /// Its decision would send more messages than a quota has left.
+    QuotaExceeded,
     /// A capability did not answer in time.
     CapabilityTimeout,
     /// Its artifact could not be loaded; ours to mend, the contact's to survive.
     NotReady,
+    /// There was too much at once and it never ran: not the plugin's doing. The pipeline makes a refusal of it.
+    Overloaded,
 }
 
 /// What a plugin did wrong, for people too.
@@ -121,8 +129,10 @@ impl Failure {
             FailureKind::Nonsense => "nonsense",
             FailureKind::Unlisted => "unlisted",
             FailureKind::CannotRender => "cannot-render",
+            FailureKind::QuotaExceeded => "quota-exceeded",
             FailureKind::CapabilityTimeout => "capability-timeout",
             FailureKind::NotReady => "not-ready",
+            FailureKind::Overloaded => "overloaded",
         }
     }
 
@@ -264,23 +274,15 @@ pub fn settle(case: Case<'_>) -> Settled {
             Err(failure) => passed_over.push(format!("{}: {} ({})", tried.by.as_str(), failure.code(), failure.detail)),
         }
     }
-    for step in steps {
-        let Some(route) = step.routes.find(channel, language) else { continue };
-        let closed = step.directory.closure.as_ref().is_some_and(|closure| closure.is_in_force(now))
+    let is_closed = |step: &Step<'_>, route: &DefaultRoute| {
+        let is_shut = |name: &EntryName| step.directory.hours.get(name.as_str()).is_some_and(|hours| !hours.at(now, &step.directory.zone).open);
+        step.directory.closure.as_ref().is_some_and(|closure| closure.is_in_force(now))
             || barred == Some(Barred::Closed)
-            || route
-                .hours
-                .as_ref()
-                .is_some_and(|name| step.directory.hours.get(name.as_str()).is_some_and(|hours| !hours.at(now, &step.directory.zone).open));
-        let draft = match (&route.closed, closed) {
-            (Some(draft), true) => draft,
-            _ => &route.open,
-        };
-        let world = World { directory: step.directory, limits, listed: None, abilities };
-        match vet(draft.clone(), &world) {
-            Ok(vetted) => return Settled { decision: Decision::seal(vetted), answered_by: step.by, attempt: None, passed_over },
-            Err(failure) => passed_over.push(format!("{}: {} ({})", step.by.as_str(), failure.code(), failure.detail)),
-        }
+            || route.hours.as_ref().is_some_and(is_shut)
+    };
+    let ground = Ground { limits, abilities, channel, language };
+    if let Some((vetted, answered_by)) = standing::walk(&steps, &ground, is_closed, &mut passed_over) {
+        return Settled { decision: Decision::seal(vetted), answered_by, attempt: None, passed_over };
     }
     let decision = Decision::seal(Vetted::new(last_words(), Vec::new()));
     Settled { decision, answered_by: AnsweredBy::PlatformDefault, attempt: None, passed_over }

@@ -2,8 +2,10 @@
 //!
 //! The admin API writes flows, the assign step reads them. A flow keeps no counters: what its releases did stands in the usage.
 
+pub mod egress;
 pub mod plugin;
 pub mod release;
+mod schema;
 pub mod settings;
 
 use std::collections::BTreeMap;

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::egress::EgressRules;
 use super::plugin::Grant;
 use crate::budget::Limits;
 use crate::contact::Moment;
@@ -44,6 +45,9 @@ pub struct Release {
     pub settings: serde_json::Value,
     /// What it may use.
     pub grants: BTreeSet<Grant>,
+    /// Which hosts it may reach with the grant `http`; nothing without them.
+    #[serde(default)]
+    pub egress: EgressRules,
     /// Limits of its invocations.
     pub limits: Limits,
     /// Why it was made.

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::schema;
 use crate::contact::Moment;
 
 /// Largest settings of one level: a large prompt library belongs elsewhere.
@@ -93,15 +94,7 @@ fn lay_over(below: &mut Value, above: &Value) {
 
 /// Checks merged settings against what the plugin declares. An empty schema accepts anything.
 pub fn check_schema(schema: &str, settings: &Value) -> Result<(), BadSettings> {
-    if schema.trim().is_empty() {
-        return Ok(());
-    }
-    let schema: Value = serde_json::from_str(schema).map_err(|e| BadSettings::NoSchema(e.to_string()))?;
-    let validator = jsonschema::validator_for(&schema).map_err(|e| BadSettings::NoSchema(e.to_string()))?;
-    match validator.iter_errors(settings).next() {
-        None => Ok(()),
-        Some(error) => Err(BadSettings::Schema { pointer: format!("{:?}", error.instance_path().to_string()), why: error.to_string() }),
-    }
+    schema::check(schema, settings)
 }
 
 #[cfg(test)]

@@ -4,7 +4,11 @@
 //! backend can be chosen at start; everything inside is plain values.
 
 pub mod blobs;
+pub mod ledger;
+pub mod outbound;
+pub mod permits;
 pub mod rows;
+pub mod spending;
 pub mod state;
 
 use std::future::Future;

@@ -16,6 +16,10 @@ pub const KEY_BYTES_MAX: usize = 384;
 /// Most writes of one batch.
 pub const BATCH_WRITES_MAX: usize = 1_000;
 
+/// Most names of one family among the numbers of one key. A plugin chooses such names, such as those of AI models; a row that takes
+/// all of them would grow with every event and be written anew with each.
+pub const FAMILY_NAMES_MAX: usize = 50;
+
 /// A value and how often it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
@@ -55,12 +59,20 @@ pub enum Write {
         /// If.
         expect: Expect,
     },
-    /// Adds to named numbers, kept as a JSON object; from 0. Adds of one key never conflict.
+    /// Adds to named numbers, kept as a JSON object; from 0. Adds of one key never conflict. What stands before a name's first
+    /// slash is its family: once a key has [`FAMILY_NAMES_MAX`] names of one, a further one is added to `family/other`.
     Add {
         /// Where.
         key: Vec<u8>,
         /// What.
         by: BTreeMap<String, i64>,
+    },
+    /// Raises named numbers of an [`Write::Add`]'s key to at least these; from 0. It never conflicts either.
+    Raise {
+        /// Where.
+        key: Vec<u8>,
+        /// What they come to at least.
+        to: BTreeMap<String, i64>,
     },
     /// Changes nothing, and refuses the batch where the expectation fails.
     Check {

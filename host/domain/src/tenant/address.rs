@@ -185,6 +185,9 @@ pub struct Binding {
     pub flow: FlowName,
     /// Since when.
     pub bound: Moment,
+    /// True where no quota bars its contacts: an emergency line. They are counted all the same. Set only from above the tenant.
+    #[serde(default)]
+    pub priority: bool,
 }
 
 /// A telephone number in E.164 (ITU-T E.164: a plus and 2 to 15 digits, the first not zero), from the spellings that providers

@@ -103,6 +103,13 @@ pub fn local_date(zone_name: &str, now: Moment) -> String {
     timestamp(now).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(zone).date().to_string()
 }
 
+/// The local hour, "2026-11-21T05": what windows of a quota are named by. In UTC for an unknown zone.
+pub fn local_hour(zone_name: &str, now: Moment) -> String {
+    let zone = zone(zone_name).unwrap_or(TimeZone::UTC);
+    let local = timestamp(now).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(zone);
+    format!("{}T{:02}", local.date(), local.hour())
+}
+
 fn timestamp(moment: Moment) -> Option<Timestamp> {
     i64::try_from(moment).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok())
 }

@@ -7,6 +7,7 @@ pub mod address;
 pub mod connection;
 pub mod directory;
 pub mod hours;
+pub mod secret;
 pub mod token;
 
 use serde::{Deserialize, Serialize};

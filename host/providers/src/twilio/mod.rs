@@ -17,11 +17,11 @@ mod signature;
 use bytes::Bytes;
 use jackfield_domain::contact::decision::{Decision, Draft, Transfer};
 use jackfield_domain::contact::open::Heard;
-use jackfield_domain::fallback::{Abilities, last_words};
+use jackfield_domain::fallback::{Abilities, Inability, last_words};
 use jackfield_domain::refusal::Refusal;
 use jackfield_domain::tenant::connection::Connection;
 
-use crate::provider::{Glance, Parsed, Provider, Raw, Reply, Scene, Unreadable, Unverified, Verified};
+use crate::provider::{Alone, Glance, Hosting, Parsed, Provider, Raw, Reply, Scene, Unreadable, Unverified, Verified};
 
 pub use signature::{sign, verify_handshake};
 
@@ -80,6 +80,14 @@ impl Provider for Twilio {
     fn render_unbound(&self, draft: &Draft, connection: &Connection) -> Reply {
         let rendered = render::document(draft, connection, None).or_else(|_| render::document(&last_words(), connection, None));
         twiml(rendered.map_or_else(|_| render::hang_up(), |document| document.body))
+    }
+
+    fn render_alone(&self, draft: &Draft, scene: &Scene<'_>) -> Result<Alone, Inability> {
+        render::alone(draft, scene).map(|document| Alone { body: document.body.into(), lesser: document.notes })
+    }
+
+    fn hosting(&self) -> Hosting {
+        render::HOSTING
     }
 
     fn acknowledge(&self) -> Reply {

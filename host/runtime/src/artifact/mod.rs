@@ -5,17 +5,24 @@
 //! only what [`Artifacts::authenticate`] has proven. Files are replaced by renaming, never in place: a mapped file must not
 //! change. Nodes share components and never artifacts.
 //!
-//! It also remembers which components stopped the compiler, so that nobody can have it killed twice with the same bytes.
+//! Each engine has a folder, named by its fingerprint: an upgrade of the host finds what was prepared for it, and what is no longer of
+//! use is removed as a whole ([`engines`]). Beside the artifacts lies what stopped the compiler ([`poison`]).
 
+pub(crate) mod draft;
+pub(crate) mod engines;
 pub(crate) mod map;
+pub(crate) mod poison;
+#[cfg(feature = "bench")]
+mod stock;
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
 
 use hmac::{Hmac, KeyInit, Mac};
 use jackfield_domain::id::Digest;
-use jackfield_domain::refusal::{Code, Refusal};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
@@ -43,11 +50,18 @@ impl Authenticated {
     }
 }
 
-/// The directory of artifacts.
+/// The artifacts of one engine.
 pub(crate) struct Artifacts {
+    /// The folder of all engines.
+    top: PathBuf,
+    /// This engine's.
     directory: PathBuf,
     key: [u8; 32],
     fingerprint: String,
+    /// Names drafts.
+    drafts: AtomicU64,
+    /// An artifact and its code are two files: one pair is put in place at a time.
+    placing: Mutex<()>,
 }
 
 fn fault(what: impl Into<String>) -> impl FnOnce(io::Error) -> RuntimeFault {
@@ -64,25 +78,24 @@ fn none_if_missing<T>(result: io::Result<T>) -> io::Result<Option<T>> {
 }
 
 impl Artifacts {
-    /// Makes the directory, readable by this user alone.
-    pub(crate) fn open(directory: PathBuf, key: [u8; 32], fingerprint: String) -> Result<Self, RuntimeFault> {
+    /// Makes the engine's folder, readable by this user alone.
+    pub(crate) fn open(top: PathBuf, key: [u8; 32], fingerprint: String) -> Result<Self, RuntimeFault> {
+        let directory = top.join(&fingerprint);
         let name = directory.display().to_string();
         fs::create_dir_all(&directory).map_err(fault(name.clone()))?;
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).map_err(fault(name))?;
+            for private in [&top, &directory] {
+                fs::set_permissions(private, fs::Permissions::from_mode(0o700)).map_err(fault(name.clone()))?;
+            }
         }
-        Ok(Self { directory, key, fingerprint })
+        Ok(Self { top, directory, key, fingerprint, drafts: AtomicU64::new(0), placing: Mutex::new(()) })
     }
 
-    /// Keeps an artifact.
-    pub(crate) fn keep(&self, digest: &Digest, artifact: &[u8]) -> Result<(), RuntimeFault> {
-        let mut mac = self.mac(digest)?;
-        mac.update(artifact);
-        // The code first: an artifact without one is no artifact, and neither is harmful.
-        self.write(&self.path(digest, "mac"), &mac.finalize().into_bytes())?;
-        self.write(&self.path(digest, "cwasm"), artifact)
+    /// Whose artifacts these are.
+    pub(crate) fn fingerprint(&self) -> &str {
+        &self.fingerprint
     }
 
     /// Finds an artifact and proves it; none where there is none, or where it is not this node's.
@@ -107,24 +120,8 @@ impl Artifacts {
         Ok(None)
     }
 
-    /// Remembers that this component stopped the compiler.
-    pub(crate) fn condemn(&self, digest: &Digest, refusal: &Refusal) -> Result<(), RuntimeFault> {
-        self.write(&self.path(digest, "condemned"), refusal.detail.as_bytes())
-    }
-
-    /// Why this component is never compiled again, where it is not.
-    pub(crate) fn condemned(&self, digest: &Digest) -> Result<Option<Refusal>, RuntimeFault> {
-        let path = self.path(digest, "condemned");
-        let detail = none_if_missing(fs::read(&path)).map_err(fault(path.display().to_string()))?;
-        Ok(detail.map(|detail| {
-            let detail = format!("the same bytes stopped the compiler before: {}", String::from_utf8_lossy(&detail));
-            Refusal::new(Code::CompileFailed, detail)
-        }))
-    }
-
-    /// Keyed by engine as well: an upgrade of the host finds nothing here and compiles again.
     fn path(&self, digest: &Digest, kind: &str) -> PathBuf {
-        self.directory.join(format!("{digest}-{}.{kind}", self.fingerprint))
+        self.directory.join(format!("{digest}.{kind}"))
     }
 
     fn mac(&self, digest: &Digest) -> Result<Hmac<Sha256>, RuntimeFault> {
@@ -133,68 +130,7 @@ impl Artifacts {
         mac.update(self.fingerprint.as_bytes());
         Ok(mac)
     }
-
-    fn write(&self, path: &Path, content: &[u8]) -> Result<(), RuntimeFault> {
-        let name = path.display().to_string();
-        let draft = path.with_extension(format!("{}-draft", path.extension().unwrap_or_default().to_string_lossy()));
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let written = options.open(&draft).and_then(|mut file| {
-            file.write_all(content)?;
-            file.sync_all()
-        });
-        written.and_then(|()| fs::rename(&draft, path)).map_err(fault(name))
-    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn artifacts(directory: &Path, key: u8, fingerprint: &str) -> Artifacts {
-        Artifacts::open(directory.to_owned(), [key; 32], fingerprint.to_owned()).unwrap()
-    }
-
-    #[test]
-    fn only_what_this_node_compiled_for_this_component_is_used() {
-        let directory = tempfile::tempdir().unwrap();
-        let ours = artifacts(directory.path(), 1, "engine");
-        let (digest, other) = (Digest::of(b"component"), Digest::of(b"other"));
-        ours.keep(&digest, b"machine code").unwrap();
-        assert_eq!(ours.authenticate(&digest).unwrap().unwrap().bytes(), 12);
-        assert!(ours.authenticate(&other).unwrap().is_none());
-        assert!(artifacts(directory.path(), 2, "engine").authenticate(&digest).unwrap().is_none());
-        assert!(artifacts(directory.path(), 1, "engine-2").authenticate(&digest).unwrap().is_none());
-
-        for kind in ["cwasm", "mac"] {
-            fs::copy(ours.path(&digest, kind), ours.path(&other, kind)).unwrap();
-        }
-        assert!(ours.authenticate(&other).unwrap().is_none(), "an artifact of another component was taken");
-    }
-
-    #[test]
-    fn a_changed_artifact_is_not_used() {
-        let directory = tempfile::tempdir().unwrap();
-        let ours = artifacts(directory.path(), 1, "engine");
-        let digest = Digest::of(b"component");
-        ours.keep(&digest, b"machine code").unwrap();
-        fs::write(ours.path(&digest, "cwasm"), b"machine c0de").unwrap();
-        assert!(ours.authenticate(&digest).unwrap().is_none());
-        ours.keep(&digest, b"machine code").unwrap();
-        fs::write(ours.path(&digest, "mac"), b"").unwrap();
-        assert!(ours.authenticate(&digest).unwrap().is_none());
-    }
-
-    #[test]
-    fn what_stopped_the_compiler_once_is_remembered_for_this_engine() {
-        let directory = tempfile::tempdir().unwrap();
-        let ours = artifacts(directory.path(), 1, "engine");
-        let digest = Digest::of(b"bomb");
-        assert!(ours.condemned(&digest).unwrap().is_none());
-        ours.condemn(&digest, &Refusal::new(Code::CompileFailed, "out of memory")).unwrap();
-        assert!(ours.condemned(&digest).unwrap().unwrap().detail.contains("out of memory"));
-        assert!(artifacts(directory.path(), 1, "engine-2").condemned(&digest).unwrap().is_none());
-    }
-}
+mod tests;

@@ -1,36 +1,75 @@
-//! Adapts `http`: every request is denied, and the time that is left is told in coarse steps.
+//! Adapts `http`: counts requests, hands those that may go ahead to the outside, and tells what is left of the time in coarse steps.
 //!
-//! The interface is part of the contract, so a plugin that imports it links and runs; no grant for it can be given yet, and a
-//! request without a grant is answered with `denied`. Both functions go onto the tape like any capability.
+//! Grant and number of requests are checked here; which hosts a release may reach, and everything that can go wrong on the way, is
+//! decided behind the domain's trait. All that goes wrong is a value for the guest. Both functions go onto the tape like any capability.
 
-use jackfield_domain::capability::{Answer, Denial};
+use jackfield_domain::capability::{Answer, Ask, Denial};
+use jackfield_domain::flow::plugin::Grant;
+use jackfield_domain::request;
 use wasmtime::Result;
 
+use super::WrongAnswer;
 use crate::abi::v1::imports::http::{HeaderValue, Host, HttpError, Request, Response};
+use crate::abi::v1::imports::types::Extension;
 use crate::guest::Guest;
-use crate::guest::limits::Allowed;
 
-fn argument_bytes(request: &Request) -> usize {
-    let headers = request.headers.iter().map(|(name, value)| {
-        name.len()
-            + match value {
-                HeaderValue::Text(text) => text.len(),
-                HeaderValue::Secret(secret) => secret.prefix.len() + secret.handle.len(),
-            }
-    });
-    request.method.len() + request.url.len() + request.body.len() + headers.sum::<usize>()
+fn asked(request: Request) -> request::Request {
+    let value = |value| match value {
+        HeaderValue::Text(text) => request::HeaderValue::Text(text),
+        HeaderValue::Secret(secret) => request::HeaderValue::Secret { prefix: secret.prefix, handle: secret.handle },
+    };
+    request::Request {
+        method: request.method,
+        url: request.url,
+        headers: request.headers.into_iter().map(|(name, of)| (name, value(of))).collect(),
+        body: request.body,
+        timeout_ms: request.timeout,
+    }
+}
+
+fn response(response: request::Response) -> Response {
+    Response { status: response.status, headers: response.headers, body: response.body }
+}
+
+fn error(error: request::HttpError) -> HttpError {
+    use request::HttpError as Of;
+    match error {
+        Of::Denied => HttpError::Denied,
+        Of::Exhausted => HttpError::Exhausted,
+        Of::NotAllowed(what) => HttpError::NotAllowed(what),
+        Of::BadRequest(at) => HttpError::BadRequest(at),
+        Of::NoSecret(handle) => HttpError::NoSecret(handle),
+        Of::Unresolved => HttpError::Unresolved,
+        Of::Timeout => HttpError::Timeout,
+        Of::Unavailable => HttpError::Unavailable,
+        Of::TooLarge => HttpError::TooLarge,
+        Of::Failed(why) => HttpError::Failed(why),
+        Of::Other(kind) => HttpError::Other(Extension { kind, data: "{}".to_owned() }),
+    }
 }
 
 impl Host for Guest {
     async fn send(&mut self, requests: Vec<Request>) -> Result<Vec<Result<Response, HttpError>>> {
-        let bytes = requests.iter().map(argument_bytes).sum();
-        let (error, denial) = match self.meter.count_call(bytes)? {
-            Allowed::Yes => (HttpError::Denied, Denial::Denied),
-            Allowed::Exhausted => (HttpError::Exhausted, Denial::Exhausted),
+        let mut requests: Vec<request::Request> = requests.into_iter().map(asked).collect();
+        let asked = requests.len();
+        let bytes = requests.iter().fold(0_u64, |sum, request| sum.saturating_add(request.head_bytes()).saturating_add(request.body_bytes()));
+        // Without the grant none is used up, and the question is answered like every other that was not granted.
+        let allowed = if self.may(Grant::Http) { self.meter.count_requests(asked, bytes)? } else { asked };
+        if allowed == 0 && asked > 0 {
+            let _allowed = self.meter.count_call(0)?;
+            self.tape.record(&Ask::HttpSend { requests, left_ms: 0 }, &Answer::Denied(Denial::Exhausted));
+            return Ok(vec![Err(HttpError::Exhausted); asked]);
+        }
+        requests.truncate(allowed);
+        let left_ms = self.time.left_exactly_ms();
+        let mut results: Vec<Result<Response, HttpError>> = match self.ask(Ask::HttpSend { requests, left_ms }, 0).await? {
+            Answer::Sent(sent) => sent.into_iter().map(|sent| sent.result.map(response).map_err(error)).collect(),
+            Answer::Denied(Denial::Exhausted) => vec![Err(HttpError::Exhausted); allowed],
+            Answer::Denied(Denial::Denied) => vec![Err(HttpError::Denied); allowed],
+            answer => return Err(WrongAnswer(answer).into()),
         };
-        let asked: Vec<(&str, &str)> = requests.iter().map(|request| (request.method.as_str(), request.url.as_str())).collect();
-        self.tape.record_named("http.send", &asked, &Answer::Denied(denial));
-        Ok(requests.iter().map(|_| Err(error.clone())).collect())
+        results.resize(asked, Err(HttpError::Exhausted));
+        Ok(results)
     }
 
     async fn time_left(&mut self) -> Result<u64> {

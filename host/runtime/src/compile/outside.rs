@@ -1,7 +1,10 @@
-//! Runs the child: feeds it, bounds what it answers, and kills it when its time is up.
+//! Runs the child: feeds it, takes in what it answers, and kills it when its time is up.
 //!
-//! At most two run at once on a node, or calls would feel it. The child inherits nothing: no environment, no open files but
-//! its three pipes. When whoever waits for it goes away, it is killed as well.
+//! The loading step calls [`Compiler::compile`] when the board has given it a turn. The child inherits nothing: no environment, no open
+//! files but its three pipes, a process group of its own, which is killed as a whole. What it answers goes to a draft on disk as it
+//! comes, bounded in size. When whoever waits for it goes away, it is killed as well.
+//!
+//! It must not hand on what a child says without making it harmless: a child is as hostile as what it read.
 
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
@@ -12,27 +15,35 @@ use jackfield_domain::flow::plugin::SlotClass;
 use jackfield_domain::refusal::{Code, Refusal};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
-use tokio::sync::Semaphore;
+use tokio::sync::OnceCell;
 
+use super::order::{CompileSettings, Order};
+use super::probe::Probe;
+use crate::artifact::draft::Draft;
 use crate::runtime::RuntimeFault;
 
-/// Children at once: each takes a core and up to a gigabyte.
-const CHILDREN_MAX: usize = 2;
-/// Wall time: the child's processor time, and half as much again for a busy machine.
-const WALL: Duration = Duration::from_secs(90);
 /// Largest artifact: StarlingMonkey makes 43 MB.
 const ARTIFACT_BYTES_MAX: u64 = 128 * 1024 * 1024;
 /// What is kept of what the child says.
 const COMPLAINT_BYTES_MAX: u64 = 4 * 1024;
+/// A probe is a page of JSON.
+const PROBE_BYTES_MAX: u64 = 64 * 1024;
+/// Read at once from the child: what a pipe holds.
+const CHUNK_BYTES: usize = 64 * 1024;
+/// Starting, raising walls and telling takes milliseconds.
+const PROBE_WALL: Duration = Duration::from_secs(20);
 
 /// How a Rust program ends that panicked. What it then says is for us and not for the one who sent the component.
 const PANIC: i32 = 101;
+/// How the child ends where it must not compile: a wall that was demanded does not stand, or it makes another engine's artifacts. Ours to
+/// mend.
+pub(super) const NOT_FIT: u8 = 70;
 
 /// What came of a child.
 #[derive(Debug)]
 pub(crate) enum Compiled {
-    /// An artifact, and how long it took.
-    Artifact(Vec<u8>, Duration),
+    /// The draft holds an artifact, and how long it took.
+    Artifact(Duration),
     /// The component is at fault. It is said so again without another try where the compiler was `killed`.
     Refused { refusal: Refusal, killed: bool },
 }
@@ -40,7 +51,8 @@ pub(crate) enum Compiled {
 /// Starts children.
 pub(crate) struct Compiler {
     program: PathBuf,
-    children: Semaphore,
+    settings: CompileSettings,
+    probe: OnceCell<Probe>,
 }
 
 fn refused(detail: String, killed: bool) -> Compiled {
@@ -52,54 +64,99 @@ fn fault(what: &str, source: &std::io::Error) -> RuntimeFault {
 }
 
 impl Compiler {
-    pub(crate) fn new(program: PathBuf) -> Self {
-        Self { program, children: Semaphore::new(CHILDREN_MAX) }
+    pub(crate) fn new(program: PathBuf, settings: CompileSettings) -> Self {
+        Self { program, settings, probe: OnceCell::new() }
     }
 
-    /// Compiles one component.
-    pub(crate) async fn compile(&self, class: SlotClass, component: Bytes) -> Result<Compiled, RuntimeFault> {
-        let Ok(_permit) = self.children.acquire().await else {
-            return Err(RuntimeFault::Compiler("the runtime has stopped".to_owned()));
+    /// Asks the program what it is and which walls stand around it.
+    pub(crate) async fn probe(&self) -> Result<&Probe, RuntimeFault> {
+        self.probe.get_or_try_init(|| self.ask()).await
+    }
+
+    /// What it said when it was asked.
+    pub(crate) fn probed(&self) -> Option<&Probe> {
+        self.probe.get()
+    }
+
+    async fn ask(&self) -> Result<Probe, RuntimeFault> {
+        let mut child = self.start(&Order::Probe)?;
+        let stdout = child.child.stdout.take();
+        let told = async {
+            let told = read(stdout, PROBE_BYTES_MAX).await?;
+            child.child.wait().await.map(|status| (status, told))
         };
+        let told = tokio::time::timeout(PROBE_WALL, told).await;
+        let (status, told) =
+            told.map_err(|_| RuntimeFault::Compiler("its probe does not end".to_owned()))?.map_err(|error| fault("its probe", &error))?;
+        serde_json::from_slice(&told).map_err(|_| RuntimeFault::Compiler(format!("its probe tells nothing ({status})")))
+    }
+
+    /// Compiles one component into a draft, for the engine of that fingerprint.
+    pub(crate) async fn compile(
+        &self,
+        class: SlotClass,
+        component: Bytes,
+        fingerprint: &str,
+        draft: &mut Draft,
+    ) -> Result<Compiled, RuntimeFault> {
         let began = Instant::now();
-        let mut child = Command::new(&self.program)
-            .args(["compile", "--class", class.as_str()])
-            .env_clear()
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| fault(&self.program.display().to_string(), &error))?;
-        let Ok(answer) = tokio::time::timeout(WALL, converse(&mut child, component)).await else {
-            child.start_kill().map_err(|error| fault("kill", &error))?;
-            return Ok(refused(format!("the compiler was stopped after {} s", WALL.as_secs()), true));
+        let mut child = self.start(&Order::Compile { class, settings: self.settings, fingerprint: fingerprint.to_owned() })?;
+        let wall = self.settings.limits.wall;
+        let Ok(answer) = tokio::time::timeout(wall, converse(&mut child, component, draft)).await else {
+            return Ok(refused(format!("the compiler was stopped after {} s", wall.as_secs()), true));
         };
-        let Answer { status, artifact, complaint } = answer.map_err(|error| fault("talking to it", &error))?;
-        if artifact.len() as u64 > ARTIFACT_BYTES_MAX {
+        let Answer { status, complaint } = answer.map_err(|error| fault("talking to it", &error))?;
+        if draft.bytes() > ARTIFACT_BYTES_MAX {
             return Ok(refused(format!("the compiled component is larger than {ARTIFACT_BYTES_MAX} bytes"), true));
         }
         match (status.success(), status.code()) {
-            (true, _) if !artifact.is_empty() => Ok(Compiled::Artifact(artifact, began.elapsed())),
+            (true, _) if draft.bytes() > 0 => Ok(Compiled::Artifact(began.elapsed())),
             (true, _) => Err(RuntimeFault::Compiler("it gave nothing and said nothing".to_owned())),
             (false, Some(PANIC)) => {
                 tracing::error!(%complaint, "the compiler panicked");
                 Ok(refused("the compiler gave up on the component".to_owned(), true))
             }
+            (false, Some(code)) if code == i32::from(NOT_FIT) => Err(RuntimeFault::Compiler(complaint)),
             (false, Some(_)) => Ok(refused(format!("the compiler refuses the component: {complaint}"), false)),
             (false, None) => Ok(refused(ended_by(status, &complaint), true)),
+        }
+    }
+
+    fn start(&self, order: &Order) -> Result<Group, RuntimeFault> {
+        let mut command = Command::new(&self.program);
+        command.arg("compile").args(order.arguments()).env_clear().current_dir("/");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        #[cfg(unix)]
+        command.process_group(0);
+        let child = command.spawn().map_err(|error| fault(&self.program.display().to_string(), &error))?;
+        Ok(Group { child })
+    }
+}
+
+/// A child with everything that it may have started; none of it outlives this.
+struct Group {
+    child: Child,
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // No id is left once the child was waited for: its number may be another's by then.
+        #[cfg(unix)]
+        if let Some(group) = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw) {
+            // What has ended meanwhile cannot be killed, and need not.
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
     }
 }
 
 struct Answer {
     status: ExitStatus,
-    artifact: Vec<u8>,
     complaint: String,
 }
 
 /// Writes and reads at once: a child that fills one pipe while we fill another would wait for ever.
-async fn converse(child: &mut Child, component: Bytes) -> std::io::Result<Answer> {
+async fn converse(group: &mut Group, component: Bytes, draft: &mut Draft) -> std::io::Result<Answer> {
+    let child = &mut group.child;
     let (mut stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let write = async {
         if let Some(mut pipe) = stdin.take() {
@@ -107,15 +164,30 @@ async fn converse(child: &mut Child, component: Bytes) -> std::io::Result<Answer
             let _unread = pipe.write_all(&component).await;
             let _closed = pipe.shutdown().await;
         }
+        drop(component);
     };
-    let ((), artifact, complaint) = tokio::join!(write, read(stdout, ARTIFACT_BYTES_MAX + 1), read(stderr, COMPLAINT_BYTES_MAX));
-    let artifact = artifact?;
-    if artifact.len() as u64 > ARTIFACT_BYTES_MAX {
+    let ((), artifact, complaint) = tokio::join!(write, pour(stdout, draft), read(stderr, COMPLAINT_BYTES_MAX));
+    artifact?;
+    if draft.bytes() > ARTIFACT_BYTES_MAX {
         child.start_kill()?;
     }
     let status = child.wait().await?;
     let complaint = crate::guest::log::escaped(String::from_utf8_lossy(&complaint?).trim());
-    Ok(Answer { status, artifact, complaint })
+    Ok(Answer { status, complaint })
+}
+
+/// Into the draft, until it ends or is too large.
+async fn pour(pipe: Option<impl AsyncRead + Unpin>, draft: &mut Draft) -> std::io::Result<()> {
+    let Some(mut pipe) = pipe else { return Ok(()) };
+    let mut chunk = vec![0; CHUNK_BYTES];
+    while draft.bytes() <= ARTIFACT_BYTES_MAX {
+        let read = pipe.read(&mut chunk).await?;
+        match chunk.get(..read) {
+            Some(part) if !part.is_empty() => draft.write(part).await?,
+            _ => break,
+        }
+    }
+    Ok(())
 }
 
 async fn read(pipe: Option<impl AsyncRead + Unpin>, bytes_max: u64) -> std::io::Result<Vec<u8>> {
@@ -126,16 +198,18 @@ async fn read(pipe: Option<impl AsyncRead + Unpin>, bytes_max: u64) -> std::io::
     Ok(bytes)
 }
 
-/// A signal says which limit it was: the kernel sends these three.
+/// A signal says which limit it was: the kernel sends these.
 #[cfg(unix)]
 fn ended_by(status: ExitStatus, complaint: &str) -> String {
     use std::os::unix::process::ExitStatusExt;
     const ABORT: i32 = 6;
     const KILL: i32 = 9;
     const CPU_TIME: i32 = 24;
+    const FORBIDDEN_CALL: i32 = 31;
     match status.signal() {
         Some(ABORT) => format!("the compiler ran out of memory or gave up: {complaint}"),
         Some(KILL | CPU_TIME) => "the compiler used up its processor time".to_owned(),
+        Some(FORBIDDEN_CALL) => "the compiler tried what its quarantine forbids".to_owned(),
         Some(signal) => format!("the compiler was ended by signal {signal}"),
         None => "the compiler ended without saying why".to_owned(),
     }

@@ -7,6 +7,7 @@
 //! `pagemap_scan` stays off and no setting can switch it on: in this version of the engine it lets an instance see bytes of the
 //! one before it while the kernel compacts memory.
 
+pub(crate) mod footprint;
 pub(crate) mod machine;
 
 use std::hash::{Hash, Hasher};

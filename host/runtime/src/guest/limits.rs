@@ -45,6 +45,9 @@ pub(crate) struct Meter {
     pub(crate) growth_refused: bool,
     pub(crate) host_calls: u32,
     pub(crate) http_calls: u32,
+    pub(crate) http_sent_bytes: u64,
+    pub(crate) http_received_bytes: u64,
+    http_argument_bytes: u64,
     pub(crate) host_time: Duration,
     pub(crate) argument_bytes: u64,
     pub(crate) log_bytes: u64,
@@ -64,6 +67,9 @@ impl Meter {
             growth_refused: false,
             host_calls: 0,
             http_calls: 0,
+            http_sent_bytes: 0,
+            http_received_bytes: 0,
+            http_argument_bytes: 0,
             host_time: Duration::ZERO,
             argument_bytes: 0,
             log_bytes: 0,
@@ -86,6 +92,28 @@ impl Meter {
         }
         self.refused_calls += 1;
         if self.refused_calls > GRACE { Err(Ended(Limit::HostCalls)) } else { Ok(Allowed::Exhausted) }
+    }
+
+    /// Counts requests to the outside: gives back how many of them still go ahead. Their bytes have a limit of their own, because one
+    /// body may be larger than all that a guest may otherwise give.
+    pub(crate) fn count_requests(&mut self, requests: usize, bytes: u64) -> Result<usize, Ended> {
+        self.http_argument_bytes = self.http_argument_bytes.saturating_add(bytes);
+        if self.http_argument_bytes > self.limits.http_request_bytes_max() {
+            return Err(Ended(Limit::Output));
+        }
+        let left = self.limits.http_calls_max.saturating_sub(self.http_calls);
+        let allowed = u32::try_from(requests).unwrap_or(u32::MAX).min(left);
+        self.http_calls += allowed;
+        if allowed == 0 && requests > 0 {
+            self.refused_calls += 1;
+        }
+        if self.refused_calls > GRACE { Err(Ended(Limit::HostCalls)) } else { Ok(usize::try_from(allowed).unwrap_or(0)) }
+    }
+
+    /// Counts what went over the network for it.
+    pub(crate) fn count_traffic(&mut self, sent_bytes: u64, received_bytes: u64) {
+        self.http_sent_bytes = self.http_sent_bytes.saturating_add(sent_bytes);
+        self.http_received_bytes = self.http_received_bytes.saturating_add(received_bytes);
     }
 
     /// Counts the bytes of an answer.
@@ -232,6 +260,27 @@ mod tests {
         let mut meter = meter();
         meter.count_call(20 << 10).unwrap();
         assert_eq!(meter.count_call(20 << 10).unwrap_err().0, Limit::Output);
+    }
+
+    #[test]
+    fn requests_have_a_number_and_bytes_of_their_own() {
+        let mut meter = meter();
+        let body = 200 << 10;
+        assert_eq!(meter.count_requests(2, 2 * body).unwrap(), 2);
+        assert_eq!(meter.count_requests(2, body).unwrap(), 1);
+        assert_eq!((meter.http_calls, meter.argument_bytes), (3, 0));
+        assert_eq!(meter.count_requests(1, body).unwrap(), 0);
+        assert_eq!(meter.count_requests(1, body).unwrap_err().0, Limit::Output);
+    }
+
+    #[test]
+    fn a_guest_that_goes_on_sending_after_exhausted_is_ended() {
+        let mut meter = meter();
+        assert_eq!(meter.count_requests(1_000, 0).unwrap(), 3);
+        for _ in 0..GRACE {
+            assert_eq!(meter.count_requests(1_000, 0).unwrap(), 0);
+        }
+        assert_eq!(meter.count_requests(1, 0).unwrap_err().0, Limit::HostCalls);
     }
 
     #[test]

@@ -20,12 +20,14 @@ use jackfield_domain::contact::Moment;
 use jackfield_domain::flow::plugin::Grant;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
+use tracing::{Instrument as _, debug_span};
 use wasmtime::{Result, StoreContextMut};
 
 use self::limits::{Allowed, Ended, Meter};
 use self::log::Log;
 use self::tape::{Tape, answer_bytes};
 use self::time::Time;
+use crate::turnstile::Place;
 
 /// The data of one invocation.
 pub(crate) struct Guest {
@@ -40,6 +42,8 @@ pub(crate) struct Guest {
     /// Fuel at the last moment when others could run.
     yielded_at_fuel: u64,
     yield_fuel: u64,
+    /// Its share of a worker; none where whoever runs it holds one for many.
+    place: Option<Place>,
 }
 
 /// What a [`Guest`] is made of.
@@ -51,11 +55,12 @@ pub(crate) struct GuestParts {
     pub(crate) now: Moment,
     pub(crate) deadline: Moment,
     pub(crate) yield_fuel: u64,
+    pub(crate) place: Option<Place>,
 }
 
 impl Guest {
     pub(crate) fn new(parts: GuestParts) -> Self {
-        let GuestParts { limits, capabilities, grants, seed, now, deadline, yield_fuel } = parts;
+        let GuestParts { limits, capabilities, grants, seed, now, deadline, yield_fuel, place } = parts;
         Self {
             meter: Meter::new(limits),
             tape: Tape::default(),
@@ -67,6 +72,7 @@ impl Guest {
             random: None,
             yielded_at_fuel: limits.fuel_max,
             yield_fuel,
+            place,
         }
     }
 
@@ -90,30 +96,59 @@ impl Guest {
     /// Puts a question: counts it, checks the grant, asks, and records the answer. `argument_bytes` is what the guest gave.
     pub(crate) async fn ask(&mut self, ask: Ask, argument_bytes: usize) -> Result<Answer> {
         let allowed = self.meter.count_call(argument_bytes)?;
-        let answer = match allowed {
-            Allowed::Exhausted => Answer::Denied(Denial::Exhausted),
-            Allowed::Yes if !self.may(ask.grant()) => Answer::Denied(Denial::Denied),
-            Allowed::Yes => {
-                let began = Instant::now();
-                self.meter.asking = Some(ask.name());
-                let answer = self.capabilities.ask(&ask).await;
-                self.meter.asking = None;
-                self.meter.host_time += began.elapsed();
+        let denial = match allowed {
+            Allowed::Exhausted => Some(Denial::Exhausted),
+            Allowed::Yes => (!self.may(ask.grant())).then_some(Denial::Denied),
+        };
+        let answer = match denial {
+            Some(denial) => {
+                let answer = Answer::Denied(denial);
+                note(&mut self.tape, &mut self.meter, &ask, &answer);
                 answer
             }
+            None => self.put(&ask).await,
         };
-        self.meter.count_answer(answer_bytes(&answer));
-        self.tape.record(&ask, &answer);
         if answer == Answer::Denied(Denial::Full) {
             self.meter.count_full(argument_bytes)?;
         }
         Ok(answer)
     }
 
+    /// Asks, and records the answer at once: what went out over the network is in the trail also where the guest is ended while it
+    /// waits for its worker.
+    async fn put(&mut self, ask: &Ask) -> Answer {
+        let began = Instant::now();
+        self.meter.asking = Some(ask.name());
+        let span = debug_span!("capability", otel.name = ask.name());
+        let (capabilities, tape, meter) = (&mut self.capabilities, &mut self.tape, &mut self.meter);
+        let asked = async {
+            let answer = capabilities.ask(ask).instrument(span).await;
+            note(tape, meter, ask, &answer);
+            answer
+        };
+        let answer = match &mut self.place {
+            // The network takes longer than any guest computes: its worker goes to another meanwhile.
+            Some(place) if ask.grant() == Grant::Http => place.aside(asked).await,
+            _ => asked.await,
+        };
+        self.meter.asking = None;
+        self.meter.host_time += began.elapsed();
+        answer
+    }
+
     /// Writes lines to the log that do not come from the `log` interface.
     pub(crate) fn print(&mut self, stream: log::Stream, bytes: &[u8]) -> Result<(), Ended> {
         self.log.print(stream, bytes, &mut self.meter)
     }
+}
+
+/// Counts an answer and puts it onto the tape.
+fn note(tape: &mut Tape, meter: &mut Meter, ask: &Ask, answer: &Answer) {
+    meter.count_answer(answer_bytes(answer));
+    if let Answer::Sent(sent) = answer {
+        sent.iter().for_each(|sent| meter.count_traffic(sent.record.sent_bytes, sent.record.received_bytes));
+    }
+    tape.record(ask, answer);
 }
 
 /// Charges a host function's work to the guest's fuel, and lets others run when it is their turn.

@@ -5,6 +5,7 @@
 
 use jackfield_domain::capability::{Answer, Ask, TapeEntry};
 use jackfield_domain::id::Digest;
+use jackfield_domain::request::Response;
 use serde::Serialize;
 
 /// The tape of one invocation.
@@ -40,8 +41,13 @@ pub(crate) fn answer_bytes(answer: &Answer) -> usize {
         Answer::Json(Some(json)) => json.len() + SMALL,
         Answer::Entry(Some(entry)) => entry.value.len() + SMALL,
         Answer::Names { items, .. } => items.iter().map(|item| item.len() + SMALL).sum::<usize>() + SMALL,
+        Answer::Sent(sent) => sent.iter().map(|sent| sent.result.as_ref().map_or(0, response_bytes) + SMALL).sum(),
         _ => SMALL,
     }
+}
+
+fn response_bytes(response: &Response) -> usize {
+    response.headers.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() + response.body.len()
 }
 
 #[cfg(test)]

@@ -63,9 +63,14 @@ impl Time {
     /// Milliseconds until the deadline on the host's clock, in coarse steps: fine ones would be a timer.
     pub(crate) fn left_ms(&self) -> u64 {
         const STEP_MS: u64 = 50;
+        self.left_exactly_ms() / STEP_MS * STEP_MS
+    }
+
+    /// The same for the host's own use.
+    pub(crate) fn left_exactly_ms(&self) -> u64 {
         let total_ms = self.deadline.saturating_sub(self.event);
         let gone_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        total_ms.saturating_sub(gone_ms) / STEP_MS * STEP_MS
+        total_ms.saturating_sub(gone_ms)
     }
 
     /// Makes a pollable.

@@ -12,13 +12,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jackfield_domain::flow::plugin::SlotClass;
-use jackfield_domain::id::Digest;
+use jackfield_domain::id::{Digest, TenantId};
 use jackfield_domain::ports::blobs::Blobs;
 use jackfield_domain::refusal::{Code, Refusal};
 
+use crate::artifact::Authenticated;
 use crate::artifact::map::map;
-use crate::artifact::{Artifacts, Authenticated};
-use crate::compile::outside::{Compiled, Compiler};
+use crate::compile::board::{Board, Job, Phase};
+use crate::compile::queue::Purpose;
+use crate::compile::workshop::Workshop;
 use crate::load::prepared::{GuestEngine, Prepared};
 use crate::load::shelf::{Key, Shelf};
 use crate::runtime::RuntimeFault;
@@ -38,20 +40,20 @@ pub(crate) enum LoadError {
 pub(crate) struct Loader {
     pub(crate) small: GuestEngine,
     pub(crate) large: GuestEngine,
-    pub(crate) artifacts: Artifacts,
-    pub(crate) compiler: Compiler,
+    pub(crate) workshop: Workshop,
+    pub(crate) board: Board,
     pub(crate) shelf: Shelf,
     pub(crate) blobs: Arc<dyn Blobs>,
 }
 
 /// Runs what blocks where blocking is allowed.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, RuntimeFault> {
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, RuntimeFault> {
     tokio::task::spawn_blocking(work).await.map_err(|error| RuntimeFault::Panicked(error.to_string()))
 }
 
 impl Loader {
-    /// A version that is ready to run.
-    pub(crate) async fn load(self: &Arc<Self>, key: Key) -> Result<Arc<Prepared>, LoadError> {
+    /// A version that is ready to run; `tenant` is whose call waits for it.
+    pub(crate) async fn load(self: &Arc<Self>, key: Key, tenant: &TenantId) -> Result<Arc<Prepared>, LoadError> {
         let place = self.shelf.place(key);
         if let Some(prepared) = place.cell.get() {
             return Ok(Arc::clone(prepared));
@@ -60,11 +62,13 @@ impl Loader {
             return Err(RuntimeFault::Artifact { digest: key.0, why }.into());
         }
         // A task of its own: the call that began it may give up, the next one should find it done.
-        let loader = Arc::clone(self);
+        let (loader, tenant) = (Arc::clone(self), tenant.clone());
         let loading = tokio::spawn(async move {
-            let loaded = place.cell.get_or_try_init(|| loader.fetch(key)).await.map(Arc::clone);
+            let loaded = place.cell.get_or_try_init(|| loader.fetch(key, &tenant)).await.map(Arc::clone);
             match &loaded {
                 Ok(_) => loader.shelf.make_room(),
+                // Nothing was tried: the next call asks again.
+                Err(LoadError::Refused(refusal)) if refusal.code == Code::Busy => {}
                 Err(error) => place.fail(error.to_string()),
             }
             loaded
@@ -72,47 +76,35 @@ impl Loader {
         loading.await.map_err(|error| RuntimeFault::Panicked(error.to_string()))?
     }
 
-    async fn fetch(self: &Arc<Self>, (digest, class): Key) -> Result<Arc<Prepared>, LoadError> {
+    async fn fetch(self: &Arc<Self>, (digest, class): Key, tenant: &TenantId) -> Result<Arc<Prepared>, LoadError> {
         if let Some(artifact) = self.authentic(digest).await? {
             return self.link(class, digest, artifact).await;
         }
         let component = self.blobs.get(&digest).await.map_err(RuntimeFault::from)?.ok_or(RuntimeFault::NoComponent(digest))?;
-        let (artifact, _) = self.compile(digest, class, component).await?;
+        let job = self.board.begin(tenant, Purpose::Call, digest.to_string(), Phase::Waiting);
+        let (artifact, _) = self.compile(&job, digest, class, component).await?;
         self.link(class, digest, artifact).await
     }
 
     /// The artifact on disk, if it is this node's.
-    pub(crate) async fn authentic(self: &Arc<Self>, digest: Digest) -> Result<Option<Authenticated>, RuntimeFault> {
-        let loader = Arc::clone(self);
-        blocking(move || loader.artifacts.authenticate(&digest)).await?
+    pub(crate) async fn authentic(&self, digest: Digest) -> Result<Option<Authenticated>, RuntimeFault> {
+        self.workshop.authentic(digest).await
     }
 
-    /// Compiles a component and keeps the artifact. A component that once stopped the compiler is not tried again.
+    /// Compiles a component when the job's turn comes, and keeps the artifact. A component that once stopped the compiler is not tried
+    /// again.
     pub(crate) async fn compile(
-        self: &Arc<Self>,
+        &self,
+        job: &Job,
         digest: Digest,
         class: SlotClass,
         component: Bytes,
     ) -> Result<(Authenticated, Duration), LoadError> {
-        let loader = Arc::clone(self);
-        if let Some(refusal) = blocking(move || loader.artifacts.condemned(&digest)).await?? {
-            return Err(refusal.into());
-        }
-        let (artifact, took) = match self.compiler.compile(class, component).await? {
-            Compiled::Artifact(artifact, took) => (artifact, took),
-            Compiled::Refused { refusal, killed } => {
-                if killed {
-                    let (loader, why) = (Arc::clone(self), refusal.clone());
-                    blocking(move || loader.artifacts.condemn(&digest, &why)).await??;
-                }
-                return Err(refusal.into());
-            }
-        };
-        let loader = Arc::clone(self);
-        blocking(move || loader.artifacts.keep(&digest, &artifact)).await??;
-        let kept = self.authentic(digest).await?;
-        let why = "it was written and is not authentic".to_owned();
-        Ok((kept.ok_or(RuntimeFault::Artifact { digest, why })?, took))
+        self.workshop.check_poison(digest).await?;
+        let _turn = job.turn().await?;
+        let made = self.workshop.make(digest, class, component, job.tenant()).await;
+        self.board.count(made.is_ok());
+        made
     }
 
     /// Maps and links an artifact.
@@ -131,7 +123,7 @@ impl Loader {
         Ok(Arc::new(linked.await??))
     }
 
-    fn engine(&self, class: SlotClass) -> &GuestEngine {
+    pub(crate) fn engine(&self, class: SlotClass) -> &GuestEngine {
         match class {
             SlotClass::Small => &self.small,
             SlotClass::Large => &self.large,

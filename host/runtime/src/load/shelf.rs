@@ -105,6 +105,13 @@ impl Shelf {
         self.lock().retain(|(of, _), _| of != digest);
     }
 
+    /// Lets a version be tried again at once that could not be loaded.
+    pub(crate) fn forget_failure(&self, digest: &Digest) {
+        for (_, place) in self.lock().iter().filter(|((of, _), _)| of == digest) {
+            *place.failed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+    }
+
     /// Loaded versions and their bytes.
     pub(crate) fn count(&self) -> (usize, u64) {
         let places = self.lock();

@@ -152,7 +152,7 @@ fn a_call_that_finds_no_place_in_time_says_so() {
                 break failure;
             }
         };
-        assert_eq!(turned_away.kind, FailureKind::NotReady, "{}", turned_away.detail);
+        assert_eq!(turned_away.kind, FailureKind::Overloaded, "{}", turned_away.detail);
         for task in busy {
             task.abort();
         }

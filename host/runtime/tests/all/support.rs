@@ -18,6 +18,7 @@ use jackfield_domain::id::{ContactId, Digest};
 use jackfield_domain::ports::BoxFuture;
 use jackfield_domain::ports::blobs::Blobs;
 use jackfield_domain::ports::rows::RowsFault;
+use jackfield_domain::priority::Priority;
 use jackfield_domain::quota::{Pass, describe_pass};
 use jackfield_domain::tenant::address::{Address, AddressKind, Channel};
 use jackfield_runtime::{Call, Function, InstallError, Installed, Ran, Runtime, RuntimeSettings};
@@ -137,12 +138,14 @@ pub(crate) fn settings(directory: &Path) -> RuntimeSettings {
     RuntimeSettings {
         artifacts_dir: directory.to_owned(),
         compiler,
+        compile: jackfield_runtime::CompileSettings::standard(),
         node_key: [7; 32],
         small_slots: 4,
         large_slots: 1,
         workers: 1,
         artifact_bytes_max: 1 << 30,
         yield_fuel: 100_000,
+        files_reserved: 1_000,
     }
 }
 
@@ -217,6 +220,7 @@ pub(crate) fn call(of: &Installed) -> Call {
     Call {
         digest: of.digest,
         class: of.class,
+        priority: Priority::Arrival,
         function: Function::Handle,
         contact: contact(),
         event: Event::Arrived,

@@ -11,6 +11,7 @@ use http::StatusCode;
 use jackfield_domain::flow::Flow;
 use jackfield_domain::id::{ConnectionId, FlowName, TenantId};
 use jackfield_domain::ports::rows::{CommitError, Expect};
+use jackfield_domain::quota::things::Thing;
 use jackfield_domain::refusal::Code;
 use jackfield_domain::tenant::address::{Address, Binding};
 use jackfield_domain::tenant::connection::Connection;
@@ -24,6 +25,7 @@ use super::door::problem::{Problem, uncommitted, unread};
 use super::door::reply::{self, Answer};
 use super::releases;
 use crate::app::App;
+use crate::quota::things::{self, Counting};
 
 /// Most addresses of one tenant: what its list holds in memory.
 pub(crate) const BINDINGS_MAX: usize = 100_000;
@@ -37,6 +39,9 @@ pub(crate) struct NewBinding {
     address: Address,
     connection: ConnectionId,
     flow: FlowName,
+    /// No quota bars its contacts. Set only from above the tenant; what is absent stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    priority: Option<bool>,
 }
 
 /// Where an address that is bound goes now.
@@ -45,6 +50,8 @@ pub(crate) struct NewBinding {
 pub(crate) struct Move {
     connection: ConnectionId,
     flow: FlowName,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    priority: Option<bool>,
 }
 
 /// A binding with what the provider will do in a lesser way than the plugin asks.
@@ -89,7 +96,7 @@ pub(crate) async fn bind(State(app): State<Arc<App>>, inside: Inside, Body(new):
 pub(crate) async fn move_to(State(app): State<Arc<App>>, inside: Inside, Body(to): Body<Move>) -> Answer {
     inside.asked.no_query()?;
     let found = own(&app, &inside).await?;
-    let new = NewBinding { address: found.row.address, connection: to.connection, flow: to.flow };
+    let new = NewBinding { address: found.row.address, connection: to.connection, flow: to.flow, priority: to.priority };
     write(&app, &inside, new, StatusCode::OK).await
 }
 
@@ -102,6 +109,11 @@ async fn write(app: &App, inside: &Inside, new: NewBinding, status: StatusCode) 
             (Some(there), _) => return Err(bound_already(&inside.asked, inside, &there.row)),
             (None, _) => Expect::Absent,
         };
+        let priority = there.as_ref().is_some_and(|there| there.row.priority);
+        if new.priority.is_some_and(|wanted| wanted != priority) {
+            inside.asked.principal.demand_above(&inside.tenant, "the priority of an address")?;
+        }
+        let counting = Counting::of(&app.store, &things::path(&inside.tenant), &[(Thing::Addresses, i64::from(there.is_none()))]).await?;
         let flow = flow(inside, &new.flow).await?;
         let connection = connection(app, inside, &new.connection).await?;
         let actions = releases::live_actions(app, inside, &flow.row).await?;
@@ -112,12 +124,14 @@ async fn write(app: &App, inside: &Inside, new: NewBinding, status: StatusCode) 
             connection: new.connection.clone(),
             flow: new.flow.clone(),
             bound: app.clock.now(),
+            priority: new.priority.unwrap_or(priority),
         };
         let change = inside
             .store
             .change()
             .put(&flow.row, Expect::Revision(flow.revision))
-            .platform(|platform| platform.connect(&connection.row, Expect::Revision(connection.revision)).bind(&binding, expect));
+            .platform(|platform| platform.connect(&connection.row, Expect::Revision(connection.revision)).bind(&binding, expect))
+            .platform(|platform| counting.put(platform));
         match change.commit().await {
             Ok(()) => {
                 let found = app.store.platform().binding(&new.address).await.map_err(unread)?.ok_or_else(Problem::stale)?;
@@ -165,6 +179,7 @@ pub(crate) async fn release(State(app): State<Arc<App>>, inside: Inside) -> Answ
     inside.asked.no_query()?;
     let found = own(&app, &inside).await?;
     let expect = inside.asked.expect(Some(&found))?;
-    app.store.platform().change().unbind(&found.row, expect).commit().await.map_err(uncommitted)?;
+    let change = || inside.store.change().platform(|platform| platform.unbind(&found.row, expect));
+    things::commit(&app.store, &things::path(&inside.tenant), &[(Thing::Addresses, -1)], change).await?;
     reply::done()
 }

@@ -9,7 +9,7 @@ use axum::extract::State;
 use http::StatusCode;
 use jackfield_domain::contact::Moment;
 use jackfield_domain::contact::decision::Draft;
-use jackfield_domain::id::ConnectionId;
+use jackfield_domain::id::{ConnectionId, TenantId};
 use jackfield_domain::ports::rows::Expect;
 use jackfield_domain::refusal::Code;
 use jackfield_domain::tenant::connection::{Connection, NamedSecret, SECRETS_MAX, Secret};
@@ -25,6 +25,7 @@ use super::door::problem::{Problem, uncommitted, unread};
 use super::door::reply::{self, Answer};
 use super::door::words;
 use super::tenants;
+use crate::alone;
 use crate::app::App;
 
 /// Providers' secrets are 32 to 64 characters; this leaves room without inviting a file.
@@ -252,6 +253,30 @@ pub(crate) async fn refusals(State(app): State<Arc<App>>, inside: Inside) -> Ans
     inside.asked.no_query()?;
     let found = own(&app, &inside).await?;
     reply::plain(json!({ "items": app.refusals.of(&found.row.id), "next": null }))
+}
+
+/// Documents that answer its calls while we are away, for a host elsewhere: of the tenant and those below it, a page of tenants at a
+/// time.
+pub(crate) async fn fallback(State(app): State<Arc<App>>, inside: Inside) -> Answer {
+    let (after, limit) = inside.asked.paging::<TenantId>()?;
+    let connection = own(&app, &inside).await?.row;
+    let provider = known_provider(&connection.provider)?;
+    let mut tenants = vec![inside.tenant.id.clone()];
+    tenants.extend(tenants::below(&app, &inside.tenant.id).await?.into_iter().map(|found| found.row.id));
+    tenants.sort_unstable();
+    tenants.retain(|tenant| after.as_ref().is_none_or(|after| tenant > after));
+    tenants.truncate(limit);
+    let mut items = Vec::new();
+    for tenant in &tenants {
+        items.extend(alone::of_tenant(&app, provider, &connection, tenant).await.map_err(unread)?);
+    }
+    let hosting = provider.hosting();
+    let companions: Vec<_> = hosting.companions.iter().map(|(file, body)| json!({ "file": file, "body": body })).collect();
+    reply::plain(json!({
+        "items": items,
+        "next": tenants.last().filter(|_| tenants.len() >= limit),
+        "hosting": { "content_type": hosting.content_type, "companions": companions, "readme": hosting.readme },
+    }))
 }
 
 pub(crate) async fn delete(State(app): State<Arc<App>>, inside: Inside) -> Answer {

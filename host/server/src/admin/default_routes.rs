@@ -71,7 +71,7 @@ pub(crate) async fn set_flows(State(app): State<Arc<App>>, inside: Inside, Body(
 async fn set(app: &App, inside: &Inside, level: Level, routes: DefaultRoutes) -> Answer {
     inside.asked.no_query()?;
     check_shape(&routes)?;
-    let (directory, _) = directory::read(app, &inside.tenant).await.map_err(unread)?;
+    let (directory, _) = directory::read(&app.store, &inside.tenant).await.map_err(unread)?;
     let carriers = carriers(app, inside).await?;
     for (at, route) in routes.0.iter().enumerate() {
         check(route, &format!("[{at}]"), &directory, inside, &carriers)?;
@@ -160,7 +160,7 @@ fn try_with(draft: &Draft, at: &str, directory: &Directory, inside: &Inside, abi
 
 /// The first default route of the tenant or its flows that works now and would not without something in the directory, in words.
 pub(crate) async fn broken_without(app: &App, inside: &Inside, without: impl Fn(&mut Directory)) -> Result<Option<String>, Problem> {
-    let (directory, _) = directory::read(app, &inside.tenant).await.map_err(unread)?;
+    let (directory, _) = directory::read(&app.store, &inside.tenant).await.map_err(unread)?;
     let mut less = directory.clone();
     without(&mut less);
     let flows = inside.store.list::<Flow>(None, ENTRIES_MAX).await.map_err(unread)?;

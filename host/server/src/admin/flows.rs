@@ -12,6 +12,7 @@ use jackfield_domain::flow::settings::SettingsRevision;
 use jackfield_domain::flow::{Flow, FlowKind};
 use jackfield_domain::id::FlowName;
 use jackfield_domain::ports::rows::Expect;
+use jackfield_domain::quota::things::Thing;
 use jackfield_domain::refusal::Code;
 use jackfield_domain::tenant::directory::ENTRIES_MAX;
 use jackfield_store::{Found, RoutesRow, SettingsRow};
@@ -24,6 +25,7 @@ use super::door::problem::{Problem, uncommitted, unread};
 use super::door::reply::{self, Answer};
 use super::door::words;
 use crate::app::App;
+use crate::quota::things;
 
 /// Releases read at a time where the newest of a deleted flow is looked for.
 const SCAN_STEP: usize = 500;
@@ -80,14 +82,17 @@ pub(crate) async fn create(State(app): State<Arc<App>>, inside: Inside, Body(new
         settings_revision: revision,
         created: now,
     };
-    let mut change = inside.store.change().put(&flow, Expect::Absent);
-    if revision > 0 {
+    let change = || {
+        let change = inside.store.change().put(&flow, Expect::Absent);
+        if revision == 0 {
+            return change;
+        }
         // Settings of the flow that had the name before are not this one's.
         let value = serde_json::json!({});
         let settings = SettingsRevision { revision, value, written: now, by: inside.asked.principal.label.clone() };
-        change = change.put(&SettingsRow { level: Some(flow.name.clone()), settings }, Expect::Absent);
-    }
-    change.commit().await.map_err(uncommitted)?;
+        change.put(&SettingsRow { level: Some(flow.name.clone()), settings }, Expect::Absent)
+    };
+    things::commit(&app.store, &things::path(&inside.tenant), &[(Thing::Flows, 1)], change).await?;
     let found = inside.store.get::<Flow>(&flow.name).await.map_err(unread)?.ok_or_else(Problem::stale)?;
     reply::row(StatusCode::CREATED, &found.row, found.revision)
 }
@@ -136,7 +141,7 @@ pub(crate) async fn delete(State(app): State<Arc<App>>, inside: Inside) -> Answe
     if let Some(binding) = bindings.iter().find(|binding| binding.flow == name) {
         return Err(Problem::at(Code::InUse, "flow", format!("address {} goes to flow {name}; release or move it first", binding.address)));
     }
-    let change = inside.store.change().delete::<Flow>(&name, expect).delete::<RoutesRow>(&Some(name.clone()), Expect::Anything);
-    change.commit().await.map_err(uncommitted)?;
+    let change = || inside.store.change().delete::<Flow>(&name, expect).delete::<RoutesRow>(&Some(name.clone()), Expect::Anything);
+    things::commit(&app.store, &things::path(&inside.tenant), &[(Thing::Flows, -1)], change).await?;
     reply::done()
 }

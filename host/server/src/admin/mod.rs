@@ -7,16 +7,20 @@
 //! It must not be reachable where webhooks are, and it shows no secret that it was ever given.
 
 pub mod addresses;
+pub mod compile;
 pub mod connections;
 pub mod contacts;
 pub mod default_routes;
 pub mod directory;
 pub mod door;
+pub mod egress;
 pub mod flows;
 pub mod host;
 pub mod plugins;
+pub mod quotas;
 pub mod releases;
 pub mod routes;
+pub mod secrets;
 pub mod settings;
 pub mod tenants;
 pub mod tokens;
@@ -29,17 +33,19 @@ use http::{Method, Uri};
 use jackfield_domain::refusal::Code;
 
 use crate::app::App;
+use crate::metrics::page;
 use door::problem::Problem;
 
 pub use tokens::ensure_operator_token;
 
 /// The admin API.
 pub fn router(app: Arc<App>) -> Router {
-    routes::guarded(&app)
+    let guarded = routes::guarded(&app)
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
-        .layer(Extension(plugins::Uploads::new()))
-        .with_state(app)
+        .layer(Extension(compile::room::Room::default()))
+        .with_state(app.clone());
+    if app.telemetry.metrics_open { guarded.merge(page::open_router(app)) } else { guarded }
 }
 
 async fn no_route(uri: Uri) -> Problem {

@@ -1,8 +1,8 @@
 //! Answers for plugins: a component comes in, is checked, compiled and described, and becomes a version that never changes.
 //!
 //! The bytes go to the runtime first, because only what it accepts is kept. The same bytes again are the same version and answer 200
-//! instead of 201, so that a pipeline of a tenant's own may upload blindly. Few uploads run at once: each holds up to 32 MiB, and the
-//! compiler is the most expensive thing that a tenant can ask for.
+//! instead of 201, so that a pipeline of a tenant's own may upload blindly. How much may be on its way at once is for `compile::room` to
+//! say; from its first byte on an upload is a job that whoever waits can look at.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,37 +14,24 @@ use http::StatusCode;
 use jackfield_domain::flow::plugin::{Plugin, Version};
 use jackfield_domain::id::{Digest, PluginName};
 use jackfield_domain::ports::rows::{CommitError, Expect};
+use jackfield_domain::quota::things::Thing;
 use jackfield_domain::refusal::Code;
 use jackfield_domain::tenant::directory::ENTRIES_MAX;
-use jackfield_runtime::Installed;
+use jackfield_runtime::{Installed, Job};
 use jackfield_store::Found;
-use tokio::sync::Semaphore;
 
+use super::compile::room::{self, COMPONENT_BYTES_MAX, Room};
 use super::door::body;
 use super::door::guard::{self, Inside};
 use super::door::problem::{Problem, uncommitted, uninstalled, unkept, unread};
 use super::door::reply::{self, Answer};
 use crate::app::App;
+use crate::quota::things::{self, Counting};
 
-/// Python components are up to 20 MB; the runtime's own check has the same bound.
-const COMPONENT_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// Two are compiled at once, two more may be on their way.
-const UPLOADS_MAX: usize = 4;
 /// 32 MiB on a bad line.
 const UPLOAD_PATIENCE: Duration = Duration::from_secs(120);
 /// Versions of a plugin that race for the next number.
-const RACES_MAX: usize = 5;
-
-/// Counts the uploads in progress.
-#[derive(Debug, Clone)]
-pub(crate) struct Uploads(Arc<Semaphore>);
-
-impl Uploads {
-    /// None yet.
-    pub(crate) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(UPLOADS_MAX)))
-    }
-}
+const RACES_MAX: usize = 20;
 
 pub(crate) async fn list(inside: Inside) -> Answer {
     let (after, limit) = inside.asked.paging::<PluginName>()?;
@@ -86,14 +73,18 @@ pub(crate) async fn version(inside: Inside) -> Answer {
 
 pub(crate) async fn upload(
     State(app): State<Arc<App>>,
-    Extension(uploads): Extension<Uploads>,
+    Extension(room): Extension<Room>,
     inside: Inside,
     request: Request,
 ) -> Answer {
     inside.asked.no_query()?;
     let name: PluginName = inside.asked.part("plugin")?;
     body::check_type(request.headers(), "application/wasm")?;
-    let _permit = uploads.0.try_acquire().map_err(|_| Problem::new(Code::Busy, "too many uploads at once; try again in a moment"))?;
+    let _part = match room::check_encoding(request.headers()).and_then(|()| room.enter(&inside.tenant.id, request.headers())) {
+        Ok(part) => part,
+        Err(refusal) => return Ok(room::turn_away(refusal, request.into_body()).await),
+    };
+    let job = app.runtime.begin_upload(&inside.tenant.id, format!("plugin {name}"));
     let (parts, body) = request.into_parts();
     let component = body::read(&parts.headers, body, COMPONENT_BYTES_MAX, UPLOAD_PATIENCE).await?;
     let digest = Digest::of(&component);
@@ -104,13 +95,16 @@ pub(crate) async fn upload(
     if is_new && inside.store.list::<Plugin>(None, ENTRIES_MAX).await.map_err(unread)?.len() >= ENTRIES_MAX {
         return Err(Problem::new(Code::LimitReached, format!("a tenant has at most {ENTRIES_MAX} plugins")));
     }
-    let installed = install(&app, component).await?;
+    // Refused before the compiler begins; what counts is the batch.
+    let things = made(component.len() as u64);
+    Counting::of(&app.store, &things::path(&inside.tenant), &things).await?;
+    let installed = install(&app, &job, component).await?;
     keep(&app, &inside, &name, installed).await
 }
 
 /// Nothing of an upload is kept before the runtime has accepted it, and its version is written only once its bytes are durable.
-async fn install(app: &App, component: Bytes) -> Result<Installed, Problem> {
-    let installed = app.runtime.install(component.clone()).await.map_err(uninstalled)?;
+async fn install(app: &App, job: &Job, component: Bytes) -> Result<Installed, Problem> {
+    let installed = app.runtime.install_as(job, component.clone()).await.map_err(uninstalled)?;
     app.store.blobs().put(component).await.map_err(unkept)?;
     Ok(installed)
 }
@@ -128,7 +122,9 @@ async fn keep(app: &App, inside: &Inside, name: &PluginName, installed: Installe
         plugin.newest =
             plugin.newest.checked_add(1).ok_or_else(|| Problem::new(Code::LimitReached, "the plugin has no version numbers left"))?;
         let version = version_row(&plugin, &installed, now, inside.asked.principal.label.clone());
-        match inside.store.change().put(&plugin, expect).version(&version).commit().await {
+        let counting = Counting::of(&app.store, &things::path(&inside.tenant), &made(version.bytes)).await?;
+        let change = inside.store.change().put(&plugin, expect).version(&version).platform(|platform| counting.put(platform));
+        match change.commit().await {
             Ok(()) => {
                 let id = (plugin.name, plugin.newest);
                 let kept = inside.store.get::<Version>(&id).await.map_err(unread)?.ok_or_else(Problem::stale)?;
@@ -139,6 +135,11 @@ async fn keep(app: &App, inside: &Inside, name: &PluginName, installed: Installe
         }
     }
     Err(Problem::new(Code::Busy, "too many versions of this plugin come at once; try again"))
+}
+
+/// What a new version counts as.
+fn made(bytes: u64) -> [(Thing, i64); 2] {
+    [(Thing::Versions, 1), (Thing::ComponentBytes, i64::try_from(bytes).unwrap_or(i64::MAX))]
 }
 
 fn version_row(plugin: &Plugin, installed: &Installed, now: u64, by: String) -> Version {

@@ -11,6 +11,7 @@ use axum::extract::State;
 use http::StatusCode;
 use jackfield_domain::budget::Limits;
 use jackfield_domain::flow::Flow;
+use jackfield_domain::flow::egress::{EgressRules, Scheme};
 use jackfield_domain::flow::plugin::{Grant, Plugin, SlotClass, Version};
 use jackfield_domain::flow::release::{Record, Release, ReleaseNumber, VersionRef};
 use jackfield_domain::flow::settings::check_schema;
@@ -44,6 +45,7 @@ pub(crate) struct NewRelease {
     tenant: Option<TenantId>,
     grants: Option<BTreeSet<Grant>>,
     limits: Option<Map<String, Value>>,
+    egress: Option<EgressRules>,
     #[serde(default)]
     note: String,
 }
@@ -128,7 +130,9 @@ pub(crate) async fn create(State(app): State<Arc<App>>, inside: Inside, Body(new
     words::note("note", &new.note)?;
     let flow = flows::named(&inside).await?;
     let version = wanted_version(&app, &inside, &new).await?;
-    let grants = grants(new.grants, &version)?;
+    let egress = new.egress.unwrap_or_default();
+    let grants = grants(new.grants, &version, !egress.is_empty())?;
+    check_egress(&app, &egress)?;
     let limits = limits(new.limits, &inside.tenant.limits)?;
     let merged = settings::merged(&app, &inside, &flow.row).await?;
     check_schema(&version.metadata.settings_schema, &merged)?;
@@ -142,6 +146,7 @@ pub(crate) async fn create(State(app): State<Arc<App>>, inside: Inside, Body(new
         settings_revision: flow.row.settings_revision,
         settings: merged,
         grants,
+        egress,
         limits,
         note: new.note,
         created: app.clock.now(),
@@ -173,18 +178,34 @@ async fn wanted_version(app: &App, inside: &Inside, new: &NewRelease) -> Result<
     Err(Problem::not_found("plugin", &new.plugin))
 }
 
-fn grants(wanted: Option<BTreeSet<Grant>>, version: &Version) -> Result<BTreeSet<Grant>, Problem> {
-    let Some(wanted) = wanted else {
-        return Ok(version.imports.iter().copied().filter(|grant| *grant != Grant::Http).collect());
-    };
-    match wanted.difference(&version.imports).next() {
-        None => Ok(wanted),
-        Some(extra) => {
-            let has: Vec<&str> = version.imports.iter().map(|grant| grant.interface()).collect();
-            let detail = format!("the plugin does not import {}; it imports {}", extra.interface(), has.join(", "));
-            Err(Problem::at(Code::BadGrant, "grants", detail))
+/// What was asked for, or all that the plugin imports; `http` with rules alone, and rules with `http` alone.
+fn grants(wanted: Option<BTreeSet<Grant>>, version: &Version, has_rules: bool) -> Result<BTreeSet<Grant>, Problem> {
+    let wanted = wanted.unwrap_or_else(|| version.imports.iter().copied().filter(|grant| *grant != Grant::Http || has_rules).collect());
+    if let Some(extra) = wanted.difference(&version.imports).next() {
+        let has: Vec<&str> = version.imports.iter().map(|grant| grant.interface()).collect();
+        let detail = format!("the plugin does not import {}; it imports {}", extra.interface(), has.join(", "));
+        return Err(Problem::at(Code::BadGrant, "grants", detail));
+    }
+    match (wanted.contains(&Grant::Http), has_rules) {
+        (true, false) => Err(Problem::at(Code::BadGrant, "egress", "http is granted with rules alone: say which hosts the release may reach")),
+        (false, true) => Err(Problem::at(Code::BadGrant, "egress", "rules say what may be reached with http, which is not granted")),
+        _ => Ok(wanted),
+    }
+}
+
+/// A rule that this platform would never obey is refused now and not on a call.
+fn check_egress(app: &App, egress: &EgressRules) -> Result<(), Problem> {
+    for (at, rule) in egress.iter().enumerate() {
+        if rule.scheme == Scheme::Http && !app.gate.plain_http() {
+            return Err(Problem::at(Code::Invalid, &format!("egress[{at}].scheme"), "this platform's plugins speak https alone"));
+        }
+        let address = rule.host.to_string().trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+        if address.is_ok_and(|address| !app.gate.addresses().may_be_reached(address)) {
+            let detail = format!("{} is an address that plugins never reach on this platform", rule.host);
+            return Err(Problem::at(Code::Invalid, &format!("egress[{at}].host"), detail));
         }
     }
+    Ok(())
 }
 
 /// The tenant's limits, narrowed by those that were given.
@@ -216,10 +237,7 @@ fn notes(version: &Version, grants: &BTreeSet<Grant>, limits: &Limits) -> Vec<St
             limits.memory_bytes_max >> 20
         ));
     }
-    if grants.contains(&Grant::Http) {
-        notes.push("http is granted, but this version of the host answers every request with denied".to_owned());
-    }
-    for ungranted in version.imports.difference(grants).filter(|grant| **grant != Grant::Http) {
+    for ungranted in version.imports.difference(grants) {
         notes.push(format!("the plugin imports {}, which is not granted: it will be denied", ungranted.interface()));
     }
     notes

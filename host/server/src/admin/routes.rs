@@ -14,8 +14,10 @@ use http::Method;
 
 use super::directory::{closure, hours, people, queues};
 use super::door::guard::{Who, enter};
-use super::{addresses, connections, contacts, default_routes, flows, host, plugins, releases, settings, tenants, tokens, usage};
+use super::compile::{ahead, jobs, poison};
+use super::{addresses, connections, contacts, default_routes, egress, flows, host, plugins, quotas, releases, secrets, settings, tenants, tokens, usage};
 use crate::app::App;
+use crate::metrics::page;
 
 /// One route.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +52,9 @@ pub fn table() -> Vec<Route> {
 
 /// The routes with their guard.
 pub(super) fn guarded(app: &Arc<App>) -> Router<Arc<App>> {
-    entries().into_iter().fold(Router::new(), |router, Entry { route, handler }| {
+    // Where the operator opened the page of metrics, it stands outside the guard.
+    let is_guarded = |entry: &Entry| entry.route.path != page::PATH || !app.telemetry.metrics_open;
+    entries().into_iter().filter(is_guarded).fold(Router::new(), |router, Entry { route, handler }| {
         let guard = from_fn_with_state((app.clone(), route.who), enter);
         router.route(route.path, handler.route_layer(guard))
     })
@@ -67,7 +71,15 @@ fn entries() -> Vec<Entry> {
 fn platform_level() -> Vec<Entry> {
     use Who::{Platform, Tenant};
     vec![
+        at(Method::GET, page::PATH, Platform, page::show),
         at(Method::GET, "/v1/host", Platform, host::show),
+        at(Method::GET, "/v1/host/health", Platform, host::health),
+        at(Method::GET, "/v1/host/compiles", Platform, jobs::all),
+        at(Method::GET, "/v1/host/poison", Platform, poison::list),
+        at(Method::DELETE, "/v1/host/poison/{digest}", Platform, poison::pardon),
+        at(Method::GET, "/v1/host/engine", Platform, ahead::engine),
+        at(Method::GET, "/v1/host/versions", Platform, ahead::list),
+        at(Method::GET, "/v1/host/components/{digest}", Platform, ahead::component),
         at(Method::GET, "/v1/self", Tenant, tokens::who_am_i),
         at(Method::GET, "/v1/tokens", Tenant, tokens::list),
         at(Method::POST, "/v1/tokens", Tenant, tokens::create),
@@ -90,6 +102,7 @@ fn tenant_level() -> Vec<Entry> {
         at(Method::PATCH, "/v1/tenants/{tenant}/connections/{connection}", Tenant, connections::change),
         at(Method::DELETE, "/v1/tenants/{tenant}/connections/{connection}", Tenant, connections::delete),
         at(Method::GET, "/v1/tenants/{tenant}/connections/{connection}/refusals", Tenant, connections::refusals),
+        at(Method::GET, "/v1/tenants/{tenant}/connections/{connection}/fallback", Tenant, connections::fallback),
         at(Method::PUT, "/v1/tenants/{tenant}/connections/{connection}/unbound", Tenant, connections::set_unbound),
         at(Method::DELETE, "/v1/tenants/{tenant}/connections/{connection}/unbound", Tenant, connections::drop_unbound),
         at(Method::GET, "/v1/tenants/{tenant}/addresses", Tenant, addresses::list),
@@ -97,6 +110,10 @@ fn tenant_level() -> Vec<Entry> {
         at(Method::GET, "/v1/tenants/{tenant}/addresses/{address}", Tenant, addresses::show),
         at(Method::PUT, "/v1/tenants/{tenant}/addresses/{address}", Tenant, addresses::move_to),
         at(Method::DELETE, "/v1/tenants/{tenant}/addresses/{address}", Tenant, addresses::release),
+        at(Method::GET, "/v1/tenants/{tenant}/secrets", Tenant, secrets::list),
+        at(Method::GET, "/v1/tenants/{tenant}/secrets/{name}", Tenant, secrets::show),
+        at(Method::PUT, "/v1/tenants/{tenant}/secrets/{name}", Tenant, secrets::set),
+        at(Method::DELETE, "/v1/tenants/{tenant}/secrets/{name}", Tenant, secrets::delete),
         at(Method::GET, "/v1/tenants/{tenant}/settings", Tenant, settings::show_tenants),
         at(Method::PUT, "/v1/tenants/{tenant}/settings", Tenant, settings::set_tenants),
         at(Method::GET, "/v1/tenants/{tenant}/routes", Tenant, default_routes::show_tenants),
@@ -106,8 +123,14 @@ fn tenant_level() -> Vec<Entry> {
         at(Method::GET, "/v1/tenants/{tenant}/plugins/{plugin}/versions", Tenant, plugins::versions),
         at(Method::POST, "/v1/tenants/{tenant}/plugins/{plugin}/versions", Tenant, plugins::upload),
         at(Method::GET, "/v1/tenants/{tenant}/plugins/{plugin}/versions/{number}", Tenant, plugins::version),
+        at(Method::GET, "/v1/tenants/{tenant}/compiles", Tenant, jobs::of_tenant),
         at(Method::GET, "/v1/tenants/{tenant}/contacts", Tenant, contacts::find),
         at(Method::GET, "/v1/tenants/{tenant}/contacts/{contact}", Tenant, contacts::show),
+        at(Method::POST, "/v1/tenants/{tenant}/contacts/{contact}/tokens", Tenant, quotas::report_tokens),
+        at(Method::GET, "/v1/tenants/{tenant}/quotas", Tenant, quotas::show),
+        at(Method::PUT, "/v1/tenants/{tenant}/quotas", Tenant, quotas::set),
+        at(Method::GET, "/v1/tenants/{tenant}/quotas/effective", Tenant, quotas::effective),
+        at(Method::GET, "/v1/tenants/{tenant}/notices", Tenant, quotas::notices),
         at(Method::GET, "/v1/tenants/{tenant}/usage", Tenant, usage::show),
     ]
 }
@@ -120,6 +143,7 @@ fn flow_level() -> Vec<Entry> {
         at(Method::GET, "/v1/tenants/{tenant}/flows/{flow}", Tenant, flows::show),
         at(Method::PATCH, "/v1/tenants/{tenant}/flows/{flow}", Tenant, flows::change),
         at(Method::DELETE, "/v1/tenants/{tenant}/flows/{flow}", Tenant, flows::delete),
+        at(Method::GET, "/v1/tenants/{tenant}/flows/{flow}/egress", Tenant, egress::show),
         at(Method::GET, "/v1/tenants/{tenant}/flows/{flow}/settings", Tenant, settings::show_flows),
         at(Method::PUT, "/v1/tenants/{tenant}/flows/{flow}/settings", Tenant, settings::set_flows),
         at(Method::GET, "/v1/tenants/{tenant}/flows/{flow}/routes", Tenant, default_routes::show_flows),

@@ -11,6 +11,7 @@ use http::StatusCode;
 use jackfield_domain::budget::Plan;
 use jackfield_domain::id::TenantId;
 use jackfield_domain::ports::rows::Expect;
+use jackfield_domain::quota::things::Thing;
 use jackfield_domain::refusal::Code;
 use jackfield_domain::tenant::token::Reach;
 use jackfield_domain::tenant::{DEPTH_MAX, Standing, Tenant};
@@ -23,6 +24,7 @@ use super::door::problem::{Problem, uncommitted, unread};
 use super::door::reply::{self, Answer};
 use super::door::words;
 use crate::app::App;
+use crate::quota::things;
 
 /// Most tenants below one: what a change of its plan rewrites and a list of it holds in memory.
 const BELOW_MAX: usize = 10_000;
@@ -124,8 +126,10 @@ pub(crate) async fn create(State(app): State<Arc<App>>, asked: Asked, Body(new):
     if platform.tenant(&tenant.id).await.map_err(unread)?.is_some() {
         return Err(taken(&tenant.id));
     }
-    let change = platform.change().check_tenant(&parent.row.id, Expect::Revision(parent.revision)).tenant(&tenant, Expect::Absent);
-    change.commit().await.map_err(uncommitted)?;
+    let above = app.store.tenant(&parent.row.id);
+    let checked = Expect::Revision(parent.revision);
+    let change = || above.change().platform(|platform| platform.check_tenant(&parent.row.id, checked).tenant(&tenant, Expect::Absent));
+    things::commit(&app.store, &things::path(&parent.row), &[(Thing::Subtenants, 1)], change).await?;
     let found = asked.principal.tenant(&app, &tenant.id).await?;
     reply::row(StatusCode::CREATED, &found.row, found.revision)
 }

@@ -12,6 +12,7 @@ use http::StatusCode;
 use jackfield_domain::contact::Moment;
 use jackfield_domain::id::TenantId;
 use jackfield_domain::ports::rows::{CommitError, Expect};
+use jackfield_domain::quota::things::Thing;
 use jackfield_domain::refusal::Code;
 use jackfield_domain::tenant::token::{Reach, Token};
 use jackfield_store::{Found, StoreFault};
@@ -19,10 +20,11 @@ use serde::{Deserialize, Serialize};
 
 use super::door::body::Body;
 use super::door::guard::{self, Asked, ID_CHARS, Principal};
-use super::door::problem::{Problem, uncommitted, unread};
+use super::door::problem::{Problem, unread};
 use super::door::reply::{self, Answer};
 use super::door::words;
 use crate::app::App;
+use crate::quota::things;
 
 /// Ten years: a longer promise outlives whoever made it.
 const EXPIRES_DAYS_MAX: u32 = 3_650;
@@ -119,8 +121,20 @@ pub(crate) async fn create(State(app): State<Arc<App>>, asked: Asked, Body(new):
         (wanted, own) => wanted.or(own),
     };
     let (token, text) = mint(&app, new.label, reach, expires).await.map_err(|e| Problem::Broke(e.to_string()))?;
-    app.store.platform().change().token(&token, Expect::Absent).commit().await.map_err(uncommitted)?;
+    let (home, path) = levels(&app, &token.reach).await?;
+    let change = || app.store.tenant(&home).change().platform(|platform| platform.token(&token, Expect::Absent));
+    things::commit(&app.store, &path, &[(Thing::Tokens, 1)], change).await?;
     reply::made(TokenView::of(token, Some(text)))
+}
+
+/// Whose token it is, and who counts it: the tenant that it is confined to and everyone above, or the platform.
+async fn levels(app: &App, reach: &Reach) -> Result<(TenantId, Vec<TenantId>), Problem> {
+    let id = match reach {
+        Reach::Platform => TenantId::platform(),
+        Reach::Tenant(id) => id.clone(),
+    };
+    let tenant = app.store.platform().tenant(&id).await.map_err(unread)?.ok_or_else(|| Problem::not_found("tenant", &id))?;
+    Ok((id, things::path(&tenant.row)))
 }
 
 pub(crate) async fn list(State(app): State<Arc<App>>, asked: Asked) -> Answer {
@@ -166,7 +180,10 @@ pub(crate) async fn revoke(State(app): State<Arc<App>>, asked: Asked) -> Answer 
     }
     let expect = asked.expect(Some(&found))?;
     let now = app.clock.now();
+    let freed = if found.row.revoked.is_none() { -1 } else { 0 };
     let token = Token { revoked: found.row.revoked.or(Some(now)), ..found.row };
-    app.store.platform().change().token(&token, expect).commit().await.map_err(uncommitted)?;
+    let (home, path) = levels(&app, &token.reach).await?;
+    let change = || app.store.tenant(&home).change().platform(|platform| platform.token(&token, expect));
+    things::commit(&app.store, &path, &[(Thing::Tokens, freed)], change).await?;
     reply::row(StatusCode::OK, &TokenView::of(token, None), found.revision)
 }

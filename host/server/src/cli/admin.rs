@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::nouns::{address, closure, connection, contacts, entry, flow, hours, plugin, route, settings, tenant, token, usage};
+use super::nouns::{address, closure, connection, contacts, entry, flow, host, hours, plugin, quota, route, secret, settings, tenant, token, usage};
 use super::session::{Outcome, Session};
 use super::{Globals, explain, print};
 
@@ -30,6 +30,9 @@ pub enum AdminCommand {
     /// Settings of a tenant or a flow.
     #[command(subcommand)]
     Settings(settings::Settings),
+    /// Secrets: values that plugins send and nobody sees again.
+    #[command(subcommand)]
+    Secret(secret::SecretVerb),
     /// Queues: where contacts wait for agents.
     #[command(subcommand)]
     Queue(entry::Queue),
@@ -42,12 +45,18 @@ pub enum AdminCommand {
     /// The emergency closure.
     #[command(subcommand)]
     Closure(closure::Closure),
+    /// Quotas: what a tenant may use over time, and what is left of it.
+    #[command(subcommand)]
+    Quota(quota::QuotaVerb),
     /// Default routes: where contacts go when no plugin answers.
     #[command(subcommand)]
     Route(route::Route),
     /// Plugins and their versions.
     #[command(subcommand)]
     Plugin(plugin::Plugin),
+    /// The host itself, for whoever runs the platform.
+    #[command(subcommand)]
+    Host(host::Host),
     /// Contacts: calls and conversations.
     #[command(subcommand, visible_alias = "contact")]
     Contacts(contacts::Contacts),
@@ -80,12 +89,15 @@ pub(super) async fn asked(command: AdminCommand, globals: &Globals, out: Box<dyn
         AdminCommand::Address(verb) => verb.run(&session).await,
         AdminCommand::Flow(verb) => verb.run(&session).await,
         AdminCommand::Settings(verb) => verb.run(&session).await,
+        AdminCommand::Secret(verb) => verb.run(&session).await,
         AdminCommand::Queue(verb) => verb.run(&session).await,
         AdminCommand::Person(verb) => verb.run(&session).await,
         AdminCommand::Hours(verb) => verb.run(&session).await,
         AdminCommand::Closure(verb) => verb.run(&session).await,
+        AdminCommand::Quota(verb) => verb.run(&session).await,
         AdminCommand::Route(verb) => verb.run(&session).await,
         AdminCommand::Plugin(verb) => verb.run(&session).await,
+        AdminCommand::Host(verb) => verb.run(&session).await,
         AdminCommand::Contacts(verb) => verb.run(&session).await,
         AdminCommand::Explain(asked) => asked.run(&session).await,
         AdminCommand::Token(verb) => verb.run(&session).await,

@@ -7,9 +7,11 @@
 pub mod admin;
 pub mod explain;
 pub mod nouns;
+pub mod prepare;
 
 mod print;
 mod session;
+mod waiting;
 mod when;
 
 pub use admin::{AdminCommand, run};

@@ -143,6 +143,11 @@ impl Session {
         Ok(self.client.get(path, query).await?.body)
     }
 
+    /// Text that is no JSON, for example CSV.
+    pub(crate) async fn get_text(&self, path: &str, query: &[(&str, &str)]) -> Result<String, Trouble> {
+        Ok(self.client.get_text(path, query).await?)
+    }
+
     /// All pages of a list, as one.
     pub(crate) async fn list(&self, path: &str) -> Result<Value, Trouble> {
         let mut all = Vec::new();
@@ -168,6 +173,14 @@ impl Session {
         Ok(self.client.call(Method::PUT, path, Some(body)).await?.body)
     }
 
+    /// Writes only if the thing is still at that revision; whatever there is, where none is given.
+    pub(crate) async fn put_if(&self, path: &str, body: &Value, revision: Option<u64>) -> Result<Value, Trouble> {
+        match revision {
+            Some(revision) => Ok(self.client.call_if(Method::PUT, path, Some(body), &format!("\"{revision}\"")).await?.body),
+            None => self.put(path, body).await,
+        }
+    }
+
     pub(crate) async fn patch(&self, path: &str, body: &Value) -> Result<Value, Trouble> {
         Ok(self.client.call(Method::PATCH, path, Some(body)).await?.body)
     }
@@ -180,10 +193,27 @@ impl Session {
         Ok(self.client.upload(path, component).await?)
     }
 
+    pub(crate) async fn download(&self, path: &str, bytes_max: usize) -> Result<Bytes, Trouble> {
+        Ok(self.client.download(path, bytes_max).await?)
+    }
+
+    /// Tells people, and not programs, how far it is: on standard error, so that what is printed stays what was asked for.
+    pub(crate) fn tell(&self, progress: &str) {
+        if !self.json {
+            print::complain(progress);
+        }
+    }
+
     /// Prints an answer: as JSON where that was asked for, else as `human` puts it.
     pub(crate) fn show(&self, answer: &Value, human: impl FnOnce(&Value) -> String) -> Outcome {
         let text = if self.json { answer.to_string() } else { human(answer) };
         print::say(self.out.lock().unwrap_or_else(PoisonError::into_inner).as_mut(), &text);
+        Ok(())
+    }
+
+    /// Prints text as it came.
+    pub(crate) fn show_text(&self, text: &str) -> Outcome {
+        print::say(self.out.lock().unwrap_or_else(PoisonError::into_inner).as_mut(), text.trim_end_matches(['\r', '\n']));
         Ok(())
     }
 

@@ -128,12 +128,22 @@ async fn a_tenant_is_onboarded_by_typing() {
         &["contacts", "find", "--today", "--caller-ends", "0100"],
         &["contact", "find", "--at", "yesterday 17:02", "--dialled", "+18005551234"],
         &["usage"],
+        &["quota", "set", "--limit", "contacts.day=5", "--count", "flows=9", "--rate", "3", "--voice-share", "20"],
+        &["quota", "set", "--limit", "fuel.hour=1_000_000", "--concurrency", "7"],
+        &["quota", "show"],
+        &["quota", "effective"],
+        &["quota", "notices"],
         &["plugin", "list"],
         &["token", "create", "--label", "ci", "--expires", "30"],
         &["token", "list"],
     ] {
         desk.operator(&[&["--tenant", "initech"][..], words].concat()).await;
     }
+    let quota = json!({
+        "meters": { "contacts": { "day": 5 }, "fuel": { "hour": 1_000_000 } }, "rate": { "per_second": 3, "burst": 3 },
+        "concurrency": 7, "voice_share_percent": 20, "counts": { "flows": 9 },
+    });
+    assert_eq!(desk.shown("/v1/tenants/initech/quotas").await["quota"], quota);
     assert_eq!(desk.shown("/v1/tenants/initech/queues/sales").await["provider_ids"], json!({ "twilio": "Sales" }));
     assert_eq!(desk.shown("/v1/tenants/initech/queues/sales/status").await["waiting"], 2);
     assert_eq!(desk.shown("/v1/tenants/initech/flows/main/settings").await["value"], json!({ "queue": "sales" }));
@@ -164,6 +174,31 @@ async fn a_release_is_made_activated_and_rolled_back_by_typing() {
     assert_eq!(desk.shown("/v1/tenants/acme/flows/main/releases/2").await["grants"], json!(["settings", "log"]));
     desk.run(&acme, &["flow", "rollback", "main"]).await.unwrap();
     assert_eq!(desk.shown("/v1/tenants/acme/flows/main/aliases").await["aliases"]["live"], 1);
+}
+
+#[tokio::test]
+async fn what_a_release_may_reach_and_what_it_sends_secretly_is_set_by_typing() {
+    let desk = Desk::new(Api::furnished().await).await;
+    desk.api.plugin("acme", "ivr", 1, &["say"], "").await;
+    let (acme, value) = (desk.api.acme.clone(), desk.file("value", "canary-value-77\n"));
+    let rules = ["--egress", "GET,POST https://api.example.com", "--egress", "GET https://*.shop.example:8443"];
+    for words in [
+        &["secret", "set", "crm", "--value-file", &value, "--host", "api.example.com", "--host", "eu.example.com:8443"][..],
+        &["secret", "list"],
+        &["secret", "show", "crm"],
+        &[&["flow", "release", "main", "--plugin", "ivr"][..], &rules].concat(),
+        &["flow", "egress", "main"],
+    ] {
+        let outcome = desk.run(&acme, words).await;
+        assert!(outcome.is_ok(), "{words:?}: {outcome:?}");
+    }
+    let printed = desk.printed();
+    assert!(printed.contains("it is sent to api.example.com:443, eu.example.com:8443"), "{printed}");
+    assert!(!printed.contains("canary-value"), "{printed}");
+    assert_eq!(desk.shown("/v1/tenants/acme/flows/main/releases/1").await["egress"][1]["host"], "*.shop.example");
+    desk.run(&acme, &["secret", "delete", "crm"]).await.unwrap();
+    let wrong = desk.run(&acme, &["flow", "release", "main", "--plugin", "ivr", "--egress", "GET everything"]).await.unwrap_err();
+    assert_eq!(wrong.status(), 2, "{}", wrong.tell());
 }
 
 #[tokio::test]

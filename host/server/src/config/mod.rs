@@ -4,7 +4,11 @@
 //! fields, so that a misspelt name is an error and not a default. The environment has one reader, [`environment`]. Nothing here is
 //! global.
 
+mod compiler;
+pub mod egress;
 pub mod environment;
+pub mod listeners;
+pub mod telemetry;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -58,6 +62,13 @@ struct Raw {
     guest_workers: Option<usize>,
     artifact_mib_max: Option<u64>,
     yield_fuel: Option<u64>,
+    compile_quarantine: Option<String>,
+    compile_memory_mib_max: Option<u64>,
+    compile_cpu_seconds_max: Option<u64>,
+    in_flight_max: Option<usize>,
+    egress: egress::RawEgress,
+    listeners: Option<listeners::RawListeners>,
+    telemetry: Option<telemetry::RawTelemetry>,
 }
 
 /// What was given on the command line; it wins over the file.
@@ -86,6 +97,8 @@ pub struct Config {
     pub master_key_file: PathBuf,
     /// The compiler's program: this one.
     pub compiler: PathBuf,
+    /// What one compiler may take, and how much of its quarantine is demanded.
+    pub compile: jackfield_runtime::CompileSettings,
     /// Slots for small plugins: how many run, or stay warm, at once.
     pub small_slots: u32,
     /// Slots for large plugins: each keeps up to 16 MiB.
@@ -96,6 +109,14 @@ pub struct Config {
     pub artifact_bytes_max: u64,
     /// Fuel between two yields of a busy guest.
     pub yield_fuel: u64,
+    /// Events that are answered at once; each tenant gets a quarter of them.
+    pub in_flight_max: usize,
+    /// Connections: how many, from whom, for how long, and how they end.
+    pub listeners: listeners::Listeners,
+    /// What is told to whoever watches.
+    pub telemetry: telemetry::Telemetry,
+    /// What plugins may reach.
+    pub egress: egress::Egress,
 }
 
 /// A thousand hot plugins at 2 MiB of address each fit the default map count of Linux with room.
@@ -104,6 +125,8 @@ const SMALL_SLOTS: u32 = 256;
 const LARGE_SLOTS: u32 = 32;
 /// Enough for a few thousand Rust plugins or ten Python ones.
 const ARTIFACT_MIB_MAX: u64 = 512;
+/// A webhook takes milliseconds: two thousand at once are far beyond what a machine answers in a second, and hold some hundred MiB.
+const IN_FLIGHT_MAX: usize = 2_048;
 /// About 15 to 75 microseconds of a core: short beside a webhook, long beside a switch of tasks.
 const YIELD_FUEL: u64 = 500_000;
 
@@ -119,7 +142,11 @@ impl Config {
         };
         let data = overrides.data.or(raw.data).unwrap_or_else(|| PathBuf::from("jackfield-data"));
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let files_max = crate::machine::allowed().files.unwrap_or(1 << 20);
         Ok(Self {
+            listeners: listeners::Listeners::check(raw.listeners.unwrap_or_default(), files_max)?,
+            egress: egress::Egress::check(raw.egress)?,
+            telemetry: telemetry::Telemetry::check(raw.telemetry.unwrap_or_default())?,
             master_key_file: overrides.master_key_file.or(raw.master_key_file).unwrap_or_else(|| data.join("master.key")),
             hooks_listen: overrides.hooks_listen.or(raw.hooks_listen).unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 8080))),
             admin_listen: overrides.admin_listen.or(raw.admin_listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8081))),
@@ -146,8 +173,16 @@ impl Config {
                 10_000_000,
                 "100,000 to 10,000,000 is possible",
             )?,
+            in_flight_max: within(
+                "in_flight_max",
+                raw.in_flight_max.unwrap_or(IN_FLIGHT_MAX),
+                16,
+                65_536,
+                "16 to 65,536 is possible: each may hold its request in memory",
+            )?,
             data,
             compiler,
+            compile: compiler::read(raw.compile_quarantine.as_deref(), raw.compile_memory_mib_max, raw.compile_cpu_seconds_max)?,
         })
     }
 }

@@ -3,20 +3,20 @@
 //! A contact is pinned to its first release, so that a change of `live` never meets a call in progress. The last good release is the
 //! one that was live before and has proven itself; for a contact past its first turn it must keep state of the same shape.
 
+use std::sync::Arc;
+
 use jackfield_domain::fallback::AnsweredBy;
-use jackfield_domain::flow::plugin::Version;
-use jackfield_domain::flow::release::Release;
 use jackfield_domain::quota::{Barred, Pass};
 use jackfield_store::StoreFault;
 
 use super::visit::Visit;
 use crate::app::App;
+use crate::surroundings;
 
 /// A release with what its version says of itself.
 pub(super) struct Runnable {
     pub by: AnsweredBy,
-    pub release: Release,
-    pub version: Version,
+    pub of: Arc<surroundings::Runnable>,
 }
 
 /// Step 5's gift: what is tried, in order, under which pass; or why nothing is.
@@ -31,9 +31,9 @@ pub(super) async fn assign(app: &App, visit: &mut Visit, admitted: Result<Pass, 
     let Some(first) = find(app, visit, pinned, AnsweredBy::Plugin).await? else {
         return Ok(Err(Barred::NoRelease));
     };
-    let number = first.release.number;
+    let number = first.of.release.number;
     visit.contact.release = Some(number);
-    visit.contact.state_schema.get_or_insert_with(|| first.version.metadata.state_schema.clone());
+    visit.contact.state_schema.get_or_insert_with(|| first.of.version.metadata.state_schema.clone());
     let mut plan = vec![first];
     if let Some(good) = last_good(app, visit, number).await? {
         plan.push(good);
@@ -49,7 +49,7 @@ async fn last_good(app: &App, visit: &Visit, not: u32) -> Result<Option<Runnable
             continue;
         }
         let Some(found) = find(app, visit, Some(number), AnsweredBy::LastGood).await? else { continue };
-        let same_shape = visit.contact.state_schema.as_deref() == Some(found.version.metadata.state_schema.as_str());
+        let same_shape = visit.contact.state_schema.as_deref() == Some(found.of.version.metadata.state_schema.as_str());
         if visit.turn_read == 0 || same_shape {
             return Ok(Some(found));
         }
@@ -59,11 +59,6 @@ async fn last_good(app: &App, visit: &Visit, not: u32) -> Result<Option<Runnable
 
 async fn find(app: &App, visit: &Visit, number: Option<u32>, by: AnsweredBy) -> Result<Option<Runnable>, StoreFault> {
     let (Some(number), Some(flow)) = (number, &visit.flow) else { return Ok(None) };
-    let Some(release) = app.store.tenant(&visit.tenant.id).get::<Release>(&(flow.name.clone(), number)).await? else {
-        return Ok(None);
-    };
-    let wanted = &release.row.version;
-    let owner = app.store.tenant(&wanted.tenant);
-    let version = owner.get::<Version>(&(wanted.plugin.clone(), wanted.number)).await?;
-    Ok(version.map(|version| Runnable { by, release: release.row, version: version.row }))
+    let found = visit.around.release(&app.store, &flow.name, number).await?;
+    Ok(found.map(|of| Runnable { by, of }))
 }

@@ -10,6 +10,7 @@ use jackfield_domain::id::Digest;
 use jackfield_domain::ports::rows::{CommitError, Expect, RowsFault};
 use jackfield_domain::tenant::hours;
 use jackfield_domain::trail::{Times, Turn};
+use jackfield_domain::usage::{self, Entry, Purpose};
 use jackfield_providers::provider::Reply;
 use jackfield_store::{Change, Counter, Retry, RetryId, StoreFault};
 
@@ -33,16 +34,25 @@ pub(super) async fn commit(app: &App, visit: &mut Visit, settled: &Settled, repl
     apply(visit, settled, parsed);
     loop {
         let expect = visit.revision.map_or(Expect::Absent, Expect::Revision);
-        let mut change = batch(app, visit, settled, reply, parsed).put(&visit.contact, expect);
+        let turn = trail(app, visit, settled, reply, parsed);
+        let mut change = batch(app, visit, settled, &turn, reply, parsed).put(&visit.contact, expect);
         if visit.revision.is_none() {
             let contact = &visit.contact;
             change = change.platform(|platform| platform.home(contact)).seen(&contact.arrival.customer.address.raw, &contact.id).await?;
         }
+        change = live(change, visit, settled, parsed);
         if let Some((space, effects)) = &settled.effects {
             change = change.state(space, &effects.writes, parsed.at);
         }
         match change.commit().await {
-            Ok(()) => return Ok(Outcome::Committed),
+            Ok(()) => {
+                app.metrics.turn(&visit.tenant.id, &turn);
+                visit.quota.kept();
+                if hangs_up(settled) {
+                    visit.quota.over(&visit.contact.id);
+                }
+                return Ok(Outcome::Committed);
+            }
             Err(CommitError::Conflict { .. }) => {
                 if !merge_end(app, visit).await? {
                     return Ok(Outcome::Conflict);
@@ -51,6 +61,22 @@ pub(super) async fn commit(app: &App, visit: &mut Visit, settled: &Settled, repl
             Err(other) => return Err(unwritten(other)),
         }
     }
+}
+
+/// Keeps that the contact is live, or that this decision ends it: not every provider is told to report the end.
+fn live(change: Change, visit: &Visit, settled: &Settled, parsed: &Parsed) -> Change {
+    let contact = &visit.contact;
+    if hangs_up(settled) {
+        return change.platform(|platform| platform.over(&contact.id));
+    }
+    match visit.quota.live_row(contact, parsed.at) {
+        Some(row) => change.platform(|platform| platform.live(&row)),
+        None => change,
+    }
+}
+
+fn hangs_up(settled: &Settled) -> bool {
+    matches!(settled.decision.actions().last(), Some(Action::HangUp(_) | Action::Reject(_)))
 }
 
 /// A batch that did not happen, as a fault of the store: where nobody can run it again.
@@ -63,7 +89,10 @@ pub(crate) fn unwritten(error: CommitError) -> StoreFault {
 
 /// Writes an event's trail and reply without touching the contact: for one that could not have its turn.
 pub(super) async fn note(app: &App, visit: &Visit, settled: &Settled, reply: &Reply, parsed: &Parsed) -> Result<(), StoreFault> {
-    batch(app, visit, settled, reply, parsed).commit().await.map_err(unwritten)
+    let turn = trail(app, visit, settled, reply, parsed);
+    batch(app, visit, settled, &turn, reply, parsed).commit().await.map_err(unwritten)?;
+    app.metrics.turn(&visit.tenant.id, &turn);
+    Ok(())
 }
 
 /// Takes over an end that was reported meanwhile. False where something else changed, or nothing of the contact did.
@@ -146,18 +175,23 @@ fn reopen(contact: &mut Contact, actions: &[Action], turn: u32, now: u64, by_hos
 }
 
 /// What every event leaves: its trail, its reply for a retry, its usage.
-fn batch(app: &App, visit: &Visit, settled: &Settled, reply: &Reply, parsed: &Parsed) -> Change {
+fn batch(app: &App, visit: &Visit, settled: &Settled, turn: &Turn, reply: &Reply, parsed: &Parsed) -> Change {
     let scope = app.store.tenant(&visit.tenant.id);
-    let mut change = scope.change().put(&kept_reply(visit, reply, parsed), Expect::Absent).turn(&trail(app, visit, settled, reply, parsed));
+    let mut change = scope.change().put(&kept_reply(visit, reply, parsed), Expect::Absent).turn(turn);
     for attempt in &settled.attempts {
         let record = Counter::Record { flow: visit.contact.flow.clone(), release: attempt.release };
         change = change.count(&record, &[("invocations", 1), ("failures", i64::from(attempt.failure.is_some()))]);
     }
-    let day = hours::local_date(&visit.tenant.zone, parsed.at);
-    let counter = Counter::Usage { day, flow: visit.contact.flow.clone(), release: visit.contact.release };
-    let counts = usage(settled);
-    let counts: Vec<(&str, i64)> = counts.iter().map(|(name, by)| (name.as_str(), *by)).collect();
-    change.count(&counter, &counts)
+    count(change, visit, turn, Entry::Answered { begun: visit.revision.is_none() })
+}
+
+/// Counts what an entry of the trail adds to usage, in the batch that writes the entry.
+pub(super) fn count(change: Change, visit: &Visit, turn: &Turn, entry: Entry) -> Change {
+    let day = hours::local_date(&visit.tenant.zone, turn.at);
+    usage::of(turn, entry).into_iter().fold(change, |change, (release, tally)| {
+        let counter = Counter::Usage { day: day.clone(), flow: turn.flow.clone(), release, purpose: Purpose::Live };
+        change.tally(&counter, tally)
+    })
 }
 
 /// What a retry of the event gets.
@@ -195,7 +229,10 @@ fn trail(app: &App, visit: &Visit, settled: &Settled, reply: &Reply, parsed: &Pa
         arm: None,
         verified_with: parsed.verified_with.clone(),
         barred: settled.barred,
+        shortage: visit.quota.shortage(),
         attempts: settled.attempts.clone(),
+        lost: visit.lost.clone(),
+        reported: Vec::new(),
         decision: Some(settled.decision.as_draft().clone()),
         reason: settled.decision.reason().to_owned(),
         answered_by: Some(settled.answered_by),
@@ -208,33 +245,6 @@ fn trail(app: &App, visit: &Visit, settled: &Settled, reply: &Reply, parsed: &Pa
             rendered_us: now_us,
             deadline_us: parsed.provider.deadline_ms().saturating_mul(1_000),
         },
+        trace: parsed.trace.clone(),
     }
-}
-
-/// Names and numbers that usage counts.
-fn usage(settled: &Settled) -> Vec<(String, i64)> {
-    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-    let mut counts = vec![("events".to_owned(), 1), (format!("answered_by_{}", settled.answered_by.as_str()), i64::from(!settled.by_host))];
-    if let Some(barred) = settled.barred {
-        counts.push((format!("barred_{}", barred.code()), 1));
-    }
-    for attempt in &settled.attempts {
-        counts.extend([
-            ("invocations".to_owned(), 1),
-            ("failures".to_owned(), i64::from(attempt.failure.is_some())),
-            ("fuel".to_owned(), number(attempt.used.fuel)),
-            ("wall_us".to_owned(), number(attempt.used.wall_us)),
-            ("host_us".to_owned(), number(attempt.used.host_us)),
-            ("host_calls".to_owned(), i64::from(attempt.used.host_calls)),
-        ]);
-    }
-    if let Some((_, effects)) = &settled.effects {
-        for (goal, _) in &effects.outcomes {
-            counts.push((format!("outcome_{goal}"), 1));
-        }
-        for tokens in &effects.tokens {
-            counts.extend([("tokens_input".to_owned(), number(tokens.input)), ("tokens_output".to_owned(), number(tokens.output))]);
-        }
-    }
-    counts
 }

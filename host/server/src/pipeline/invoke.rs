@@ -4,27 +4,36 @@
 //! does; the second runs only after a trap or a passed budget, with at least its floor left. Only the answering attempt's writes and
 //! effects go on to the commit.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jackfield_domain::budget::{FIRST_ATTEMPT_PERCENT, Limits, SECOND_ATTEMPT_FLOOR_MS};
 use jackfield_domain::capability::{Answer, Effects, TapeEntry};
-use jackfield_domain::contact::decision::Vetted;
+use jackfield_domain::contact::decision::{Action, Vetted};
 use jackfield_domain::contact::event::Event;
 use jackfield_domain::fallback::{AnsweredBy, Failure, FailureKind, World, vet};
+use jackfield_domain::flow::plugin::Grant;
+use jackfield_domain::flow::release::Release;
 use jackfield_domain::id::Digest;
+use jackfield_domain::ports::outbound::Errand;
+use jackfield_domain::ports::spending::{Reserved, Spending as _};
 use jackfield_domain::ports::state::StateSpace;
+use jackfield_domain::quota::meter::Meter;
 use jackfield_domain::quota::{Barred, Pass};
 use jackfield_domain::tenant::hours::offset_minutes;
 use jackfield_domain::trail::{AttemptRecord, Told};
 use jackfield_providers::provider::Scene;
 use jackfield_runtime::capability::live::{Live, LiveParts};
 use jackfield_runtime::{Call, Function, Outcome, Ran};
+use tracing::Instrument as _;
 
 use super::assign::{Plan, Runnable};
 use super::parse::Parsed;
 use super::render::scene;
 use super::visit::Visit;
 use crate::app::App;
+use crate::metrics::step::Step;
+use crate::quota::FUEL_FLOOR;
 
 /// One attempt and what it left.
 pub(super) struct Attempt {
@@ -46,18 +55,31 @@ pub(super) async fn invoke(app: &App, visit: &Visit, event: &Event, plan: Plan, 
         Ok(plan) => plan,
         Err(barred) => return Tried { attempts: Vec::new(), barred: Some(barred) },
     };
-    let whole = parsed.time_left().min(Duration::from_millis(pass.limits().wall_ms_max));
     let mut attempts: Vec<Attempt> = Vec::with_capacity(runnables.len());
     let alone = runnables.len() == 1;
     let scene = scene(visit, parsed);
     for (at, runnable) in runnables.into_iter().enumerate() {
-        let left = whole.min(parsed.time_left());
+        let left = parsed.time_left().min(Duration::from_millis(limits_of(&runnable.of.release, &pass).wall_ms_max));
         let wall = if at == 0 && !alone { left.mul_f64(FIRST_ATTEMPT_PERCENT as f64 / 100.0) } else { left };
         let hopeless = attempts.last().is_some_and(|last| !last.result.as_ref().is_err_and(Failure::allows_second_attempt));
         if at > 0 && (hopeless || wall < Duration::from_millis(SECOND_ATTEMPT_FLOOR_MS)) {
             break;
         }
-        attempts.push(attempt(app, visit, event, &pass, runnable, wall, u32::try_from(at + 1).unwrap_or(u32::MAX), parsed, &scene).await);
+        let fuel_max = limits_of(&runnable.of.release, &pass).fuel_max;
+        let fuel = match visit.quota.reserve(Meter::Fuel, fuel_max, FUEL_FLOOR.min(fuel_max)).await {
+            Ok(fuel) => fuel,
+            Err(barred) => {
+                let barred = attempts.is_empty().then_some(barred);
+                return Tried { attempts, barred };
+            }
+        };
+        let tried = attempt(app, visit, event, &pass, fuel, runnable, wall, u32::try_from(at + 1).unwrap_or(u32::MAX), parsed, &scene).await;
+        if tried.result.as_ref().is_err_and(|failure| failure.kind == FailureKind::Overloaded) {
+            // It never ran, and is no failure of the release. What failed before it stays on record.
+            let barred = attempts.is_empty().then_some(Barred::Overloaded);
+            return Tried { attempts, barred };
+        }
+        attempts.push(tried);
     }
     Tried { attempts, barred: None }
 }
@@ -68,14 +90,17 @@ async fn attempt(
     visit: &Visit,
     event: &Event,
     pass: &Pass,
+    fuel: Reserved,
     runnable: Runnable,
     wall: Duration,
     number: u32,
     parsed: &Parsed,
     scene: &Scene<'_>,
 ) -> Attempt {
-    let Runnable { by, release, version } = runnable;
-    let limits = release.limits.within(*pass.limits());
+    let Runnable { by, of } = runnable;
+    let (release, version) = (&of.release, &of.version);
+    // What the quota has left may be less than the budget: then the attempt gets that.
+    let limits = Limits { fuel_max: fuel.amount(), ..limits_of(release, pass) };
     let mut seed = [0; 32];
     // An all-zero seed is as deterministic as any other; what matters is that the trail names it.
     let _ = getrandom::fill(&mut seed);
@@ -88,6 +113,7 @@ async fn attempt(
     let call = Call {
         digest: version.digest,
         class: version.class,
+        priority: visit.priority(),
         function: Function::Handle,
         contact: visit.contact.clone(),
         event: event.clone(),
@@ -102,11 +128,15 @@ async fn attempt(
         seed,
         grants: release.grants.clone(),
         capabilities: Box::new(Live::new(
-            live_parts(app, visit, &release.settings, &space, &limits, &version.metadata.outcomes, parsed).await,
+            live_parts(app, visit, release, &space, &limits, &version.metadata.outcomes, parsed).await,
         )),
         context: None,
     };
-    let Ran { result, used, tape, log, effects } = app.runtime.call(pass, call).await;
+    let span = span(visit, visit.turn(), &number, release.number);
+    let Ran { result, used, tape, log, effects, waited } = app.runtime.call(pass, call).instrument(span).await;
+    visit.quota.settle(fuel, used.fuel);
+    visit.quota.owe(Meter::AiTokens, tokens(&effects)).await;
+    app.metrics.took(Step::Place, waited);
     let result = result.and_then(|outcome| match outcome {
         Outcome::Draft(draft) => {
             let abilities = parsed.provider.abilities(scene);
@@ -120,10 +150,14 @@ async fn attempt(
         }
         Outcome::Persona(_) | Outcome::Nothing => Err(Failure::new(FailureKind::BrokeAbi, "router.handle gave back no decision")),
     });
+    let result = match result {
+        Ok(vetted) => pay_messages(visit, vetted).await,
+        failed => failed,
+    };
     let record = AttemptRecord {
         by,
         release: release.number,
-        version: release.version,
+        version: release.version.clone(),
         function: "router.handle".to_owned(),
         seed: hex::encode(seed),
         failure: result.as_ref().err().cloned(),
@@ -131,14 +165,36 @@ async fn attempt(
         limits,
         told: tape.iter().map(told).collect(),
         log,
+        outcomes: if result.is_ok() { effects.outcomes.clone() } else { Vec::new() },
+        tokens: if result.is_ok() { effects.tokens.clone() } else { Vec::new() },
     };
     Attempt { by, result, record, effects, space }
+}
+
+/// Messages that a decision sends are spent before it is one.
+async fn pay_messages(visit: &Visit, vetted: Vetted) -> Result<Vetted, Failure> {
+    let sent = vetted.draft().actions.iter().filter(|action| matches!(action, Action::SendMessage(_))).count() as u64;
+    match visit.quota.spend(Meter::Messages, sent).await {
+        Ok(()) => Ok(vetted),
+        Err(_) => Err(Failure::new(FailureKind::QuotaExceeded, format!("it would send {sent} messages; the quota has not so many left"))),
+    }
+}
+
+/// AI tokens that a run reported.
+pub(super) fn tokens(effects: &Effects) -> u64 {
+    effects.tokens.iter().fold(0, |sum, tokens| sum.saturating_add(tokens.input).saturating_add(tokens.output))
+}
+
+/// What the lines and the spans of an invocation stand in: its id is the contact's with the turn and the attempt.
+pub(super) fn span(visit: &Visit, turn: u32, attempt: &dyn std::fmt::Display, release: u32) -> tracing::Span {
+    let invocation = format_args!("{}/{turn}/{attempt}", visit.contact.id);
+    tracing::error_span!("attempt", %invocation, flow = %visit.contact.flow, release)
 }
 
 pub(super) async fn live_parts(
     app: &App,
     visit: &Visit,
-    settings: &serde_json::Value,
+    release: &Release,
     space: &StateSpace,
     limits: &Limits,
     outcomes: &[String],
@@ -149,7 +205,7 @@ pub(super) async fn live_parts(
     let salt_key = scope.salt_key().await.unwrap_or_default();
     let last_seen = scope.last_seen(&visit.contact.arrival.customer.address.raw, &visit.contact.id).await.ok().flatten();
     LiveParts {
-        settings: settings.clone(),
+        settings: release.settings.clone(),
         directory: visit.directory.clone(),
         state: app.store.state(),
         space: space.clone(),
@@ -159,7 +215,22 @@ pub(super) async fn live_parts(
         outcomes: outcomes.to_vec(),
         salt_key,
         last_seen,
+        outbound: Arc::new(app.gate.clone()),
+        errand: Errand {
+            tenant: visit.tenant.id.clone(),
+            flow: release.flow.clone(),
+            release: release.number,
+            rules: Arc::new(release.egress.clone()),
+            body_bytes_max: limits.http_bytes_max,
+            spending: visit.quota.clone(),
+        },
     }
+}
+
+/// The limits of a release's invocation: its own, cut to what was granted, with the longer time where it may wait for others.
+pub(super) fn limits_of(release: &Release, pass: &Pass) -> Limits {
+    let limits = release.limits.within(*pass.limits());
+    if release.grants.contains(&Grant::Http) { limits.with_http() } else { limits }
 }
 
 /// What the trail keeps of a call: digests, and a gist of what gives nothing away.
@@ -182,5 +253,9 @@ pub(super) fn told(entry: &TapeEntry) -> Told {
         _ => None,
     };
     let answer = serde_json::to_vec(&entry.answer).map(|json| Digest::of(&json)).unwrap_or_else(|_| Digest::of(b""));
-    Told { name: entry.name.clone(), ask: entry.ask, answer, gist }
+    let requests = match &entry.answer {
+        Answer::Sent(sent) => sent.iter().map(|sent| sent.record.clone()).collect(),
+        _ => Vec::new(),
+    };
+    Told { name: entry.name.clone(), ask: entry.ask, answer, gist, requests }
 }

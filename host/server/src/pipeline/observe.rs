@@ -11,18 +11,25 @@ use jackfield_domain::contact::open::event_of;
 use jackfield_domain::contact::{Contact, Phase};
 use jackfield_domain::fallback::AnsweredBy;
 use jackfield_domain::ports::rows::{CommitError, Expect, RowsFault};
+use jackfield_domain::ports::spending::Spending as _;
 use jackfield_domain::ports::state::StateSpace;
+use jackfield_domain::priority::Priority;
+use jackfield_domain::quota::meter::Meter;
 use jackfield_domain::tenant::hours::offset_minutes;
 use jackfield_domain::trail::{AttemptRecord, Times, Turn};
+use jackfield_domain::usage::Entry;
 use jackfield_providers::provider::Reply;
 use jackfield_runtime::capability::live::Live;
 use jackfield_runtime::{Call, Function};
 use jackfield_store::StoreFault;
+use tracing::Instrument as _;
 
 use super::parse::Parsed;
 use super::visit::{self, Visit};
 use super::{admit, assign, commit, invoke, retry};
 use crate::app::App;
+use crate::metrics::step::Step;
+use crate::quota::FUEL_FLOOR;
 
 /// How often the contact is read again because its turn wrote it meanwhile.
 const TRIES_MAX: u32 = 5;
@@ -53,12 +60,21 @@ pub(super) async fn observe(app: &Arc<App>, parsed: Parsed) -> Result<Reply, Sto
 async fn write(app: &App, visit: &Visit, event: &Event, parsed: &Parsed, reply: &Reply) -> Result<(), CommitError> {
     let scope = app.store.tenant(&visit.tenant.id);
     let kept = commit::kept_reply(visit, reply, parsed);
-    let mut change = scope.change().put(&kept, Expect::Absent).turn(&entry(app, visit, event, parsed, Vec::new()));
+    let turn = entry(app, visit, event, parsed, Vec::new());
+    let ends = matches!(event, Event::Ended(_)) && visit.contact.phase != Phase::Ended;
+    let mut change = scope.change().put(&kept, Expect::Absent).turn(&turn);
+    change = commit::count(change, visit, &turn, Entry::Reported { ended: ends });
     if let Event::Ended(ended) = event {
         let over = Contact { phase: Phase::Ended, ended: Some(parsed.at), end_cause: Some(ended.cause.clone()), ..visit.contact.clone() };
         change = change.put(&over, visit.revision.map_or(Expect::Absent, Expect::Revision));
+        change = change.platform(|platform| platform.over(&over.id));
     }
-    change.commit().await
+    change.commit().await?;
+    if matches!(event, Event::Ended(_)) {
+        visit.quota.over(&visit.contact.id);
+    }
+    app.metrics.turn(&visit.tenant.id, &turn);
+    Ok(())
 }
 
 fn entry(app: &App, visit: &Visit, event: &Event, parsed: &Parsed, attempts: Vec<AttemptRecord>) -> Turn {
@@ -74,7 +90,10 @@ fn entry(app: &App, visit: &Visit, event: &Event, parsed: &Parsed, attempts: Vec
         arm: None,
         verified_with: parsed.verified_with.clone(),
         barred: None,
+        shortage: visit.quota.shortage(),
         attempts,
+        lost: Vec::new(),
+        reported: Vec::new(),
         decision: None,
         reason: String::new(),
         answered_by: None,
@@ -82,48 +101,61 @@ fn entry(app: &App, visit: &Visit, event: &Event, parsed: &Parsed, attempts: Vec
         directory_revision: visit.directory_revision,
         reply: None,
         times: Times::default(),
+        trace: parsed.trace.clone(),
     }
 }
 
 /// Runs the plugin's observer, where it has one, in the contact's order.
 fn notify_later(app: Arc<App>, parsed: Parsed, event: Event) {
-    tokio::spawn(async move {
+    // Nobody waits for it, so it is the first to go where the tenant has too much at once.
+    let Some(seat) = app.in_flight.of(&parsed.tenant) else {
+        return tracing::warn!("an observer was not told: the tenant has too much at once");
+    };
+    // Its own span, because the request that it belongs to ends before it.
+    let span = tracing::error_span!("observer", tenant = %parsed.tenant, contact = parsed.contact.map(display));
+    let told = async move {
+        let _seat = seat;
         let Some(_turn) = app.order.wait(&parsed.lane(), PATIENCE).await else {
-            tracing::warn!(tenant = %parsed.tenant, "an observer was not told: the contact was busy");
+            tracing::warn!("an observer was not told: the contact was busy");
             return;
         };
         if let Err(fault) = notify(&app, &parsed, &event).await {
-            tracing::error!(tenant = %parsed.tenant, %fault, "an observer's writes were lost");
+            tracing::error!(%fault, "an observer's writes were lost");
         }
-    });
+    };
+    tokio::spawn(told.instrument(span));
 }
 
 async fn notify(app: &App, parsed: &Parsed, event: &Event) -> Result<(), StoreFault> {
     let Some(mut visit) = visit::load(app, parsed).await?.existing() else { return Ok(()) };
-    let admitted = admit::admit(&visit, event, parsed.at);
+    let admitted = admit::may_run(&visit, event, parsed.at);
     let Ok((pass, runnables)) = assign::assign(app, &mut visit, admitted).await? else { return Ok(()) };
-    let Some(runnable) = runnables.into_iter().next().filter(|runnable| runnable.version.exports.contains("observer")) else {
+    let Some(runnable) = runnables.into_iter().next().filter(|runnable| runnable.of.version.exports.contains("observer")) else {
         return Ok(());
     };
-    let limits = runnable.release.limits.within(*pass.limits());
+    let (release, version) = (&runnable.of.release, &runnable.of.version);
+    let mut limits = invoke::limits_of(release, &pass);
+    let Ok(fuel) = visit.quota.reserve(Meter::Fuel, limits.fuel_max, FUEL_FLOOR.min(limits.fuel_max)).await else { return Ok(()) };
+    limits.fuel_max = fuel.amount();
     let space = StateSpace {
         tenant: visit.tenant.id.clone(),
-        owner: runnable.release.version.tenant.clone(),
-        plugin: runnable.release.version.plugin.clone(),
+        owner: release.version.tenant.clone(),
+        plugin: release.version.plugin.clone(),
         contact: visit.contact.id,
     };
     let mut seed = [0; 32];
     let _ = getrandom::fill(&mut seed);
     let parts =
-        invoke::live_parts(app, &visit, &runnable.release.settings, &space, &limits, &runnable.version.metadata.outcomes, parsed).await;
+        invoke::live_parts(app, &visit, release, &space, &limits, &version.metadata.outcomes, parsed).await;
     let wall = Duration::from_millis(limits.wall_ms_max);
     let call = Call {
-        digest: runnable.version.digest,
-        class: runnable.version.class,
+        digest: version.digest,
+        class: version.class,
+        priority: Priority::Background,
         function: Function::Notify,
         contact: visit.contact.clone(),
         event: event.clone(),
-        release: runnable.release.number,
+        release: release.number,
         turn: visit.contact.turn,
         attempt: 1,
         now: parsed.at,
@@ -132,15 +164,20 @@ async fn notify(app: &App, parsed: &Parsed, event: &Event) -> Result<(), StoreFa
         limits,
         wall,
         seed,
-        grants: runnable.release.grants.clone(),
+        grants: release.grants.clone(),
         capabilities: Box::new(Live::new(parts)),
         context: None,
     };
-    let ran = app.runtime.call(&pass, call).await;
+    let span = invoke::span(&visit, visit.contact.turn, &"observer", release.number);
+    let ran = app.runtime.call(&pass, call).instrument(span).await;
+    visit.quota.settle(fuel, ran.used.fuel);
+    visit.quota.owe(Meter::AiTokens, invoke::tokens(&ran.effects)).await;
+    app.metrics.took(Step::Place, ran.waited);
+    let answered = ran.result.is_ok();
     let record = AttemptRecord {
         by: AnsweredBy::Plugin,
-        release: runnable.release.number,
-        version: runnable.release.version,
+        release: release.number,
+        version: release.version.clone(),
         function: "observer.notify".to_owned(),
         seed: hex::encode(seed),
         failure: ran.result.as_ref().err().cloned(),
@@ -148,11 +185,16 @@ async fn notify(app: &App, parsed: &Parsed, event: &Event) -> Result<(), StoreFa
         limits,
         told: ran.tape.iter().map(invoke::told).collect(),
         log: ran.log,
+        outcomes: if answered { ran.effects.outcomes.clone() } else { Vec::new() },
+        tokens: if answered { ran.effects.tokens.clone() } else { Vec::new() },
     };
     let told = Turn { notes: vec!["the plugin's observer was told".to_owned()], ..entry(app, &visit, event, parsed, vec![record]) };
     let mut change = app.store.tenant(&visit.tenant.id).change().turn(&told);
-    if ran.result.is_ok() {
+    change = commit::count(change, &visit, &told, Entry::Observed);
+    if answered {
         change = change.state(&space, &ran.effects.writes, parsed.at);
     }
-    change.commit().await.map_err(commit::unwritten)
+    change.commit().await.map_err(commit::unwritten)?;
+    app.metrics.turn(&visit.tenant.id, &told);
+    Ok(())
 }

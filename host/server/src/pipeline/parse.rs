@@ -4,6 +4,7 @@
 //! here costs a bare status and an entry in the connection's list of refusals. An address that nobody bound waits until the
 //! signature holds, and then gets the connection's `unbound` route or a bare status: never a default tenant.
 
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
@@ -18,6 +19,8 @@ use jackfield_providers::provider::{Provider, Step, Unreadable};
 use super::resolve::{Resolved, raw};
 use super::{Answered, Received, Stopped};
 use crate::app::App;
+use crate::quota::EventQuota;
+use crate::telemetry;
 use crate::refusals::RefusedRequest;
 
 /// Step 3's gift: an event that is known to be the provider's.
@@ -41,6 +44,12 @@ pub(super) struct Parsed {
     pub event_id: String,
     pub at: Moment,
     pub begun: Instant,
+    /// What the event may use: made with its first run.
+    pub quota: OnceLock<Arc<EventQuota>>,
+    /// True where no quota bars the contacts of the address.
+    pub priority: bool,
+    /// The id of the trace that the event is in, where it is traced.
+    pub trace: Option<String>,
 }
 
 impl Parsed {
@@ -140,14 +149,14 @@ pub(super) async fn parse(app: &App, received: &Received, resolved: Resolved) ->
             .filter(|contact| is_of(contact, &connection, &parsed.arrival)),
         None => None,
     };
-    let (tenant, flow, address, contact, rule) = match (home, binding) {
+    let (tenant, flow, address, contact, rule, priority) = match (home, binding) {
         (Some(contact), _) => {
             let rule = format!("contact {} is running in flow {}", contact.id, contact.flow);
-            (contact.tenant, contact.flow, contact.address, Some(contact.id), rule)
+            (contact.tenant, contact.flow, contact.address, Some(contact.id), rule, contact.priority)
         }
         (None, Some(binding)) if glance.step.is_none() => {
             let rule = format!("address {} is bound to flow {} through connection {}", binding.address, binding.flow, binding.connection);
-            (binding.tenant, binding.flow, binding.address, None, rule)
+            (binding.tenant, binding.flow, binding.address, None, rule, binding.priority)
         }
         _ => return Err(nobodys(received, &connection, provider, glance.address.as_ref()).into()),
     };
@@ -168,6 +177,9 @@ pub(super) async fn parse(app: &App, received: &Received, resolved: Resolved) ->
         event_id,
         at: received.at,
         begun: received.begun,
+        quota: OnceLock::new(),
+        priority,
+        trace: telemetry::spans::trace_id(),
     })
 }
 

@@ -18,6 +18,7 @@ pub(super) async fn answered_before(app: &App, parsed: &Parsed) -> Result<Option
     let id = RetryId { connection: parsed.connection.id.clone(), contact, turn, event: parsed.event_id.clone() };
     let found = app.store.tenant(&parsed.tenant).get::<Retry>(&id).await?;
     Ok(found.map(|found| {
+        app.metrics.repeat();
         tracing::info!(%contact, "a retry got the reply that its event had");
         Outgoing { status: found.row.status, content_type: found.row.content_type, body: found.row.body.into() }
     }))

@@ -15,14 +15,13 @@ use jackfield_domain::quota::Barred;
 use jackfield_domain::tenant::directory::Directory;
 use jackfield_domain::trail::AttemptRecord;
 use jackfield_providers::provider::{Place, Reply};
-use jackfield_store::{RoutesRow, StoreFault};
+use jackfield_store::StoreFault;
 
 use super::invoke::Tried;
 use super::parse::Parsed;
 use super::visit::{self, Visit};
 use super::{commit, render};
 use crate::app::App;
-use crate::directory;
 
 /// Step 7's gift.
 pub(super) struct Settled {
@@ -41,7 +40,7 @@ pub(super) struct Settled {
 /// The routes of one level, with their owner's directory.
 struct Level {
     by: AnsweredBy,
-    routes: DefaultRoutes,
+    routes: Arc<DefaultRoutes>,
     directory: Arc<Directory>,
 }
 
@@ -115,16 +114,19 @@ pub(super) async fn host_step(app: &App, visit: &mut Visit, draft: Draft, note: 
     })
 }
 
-/// Too many events of one contact: the default routes answer at once, and the contact stays as it is.
-pub(super) async fn busy(app: &App, parsed: &Parsed) -> Result<Reply, StoreFault> {
+/// Too many events of one contact or one tenant: the default routes answer at once, and the contact stays as it is.
+pub(super) async fn busy(app: &App, parsed: &Parsed, barred: Barred, lost: Vec<AttemptRecord>) -> Result<Reply, StoreFault> {
     let mut visit = visit::load(app, parsed).await?;
+    visit.lost = lost;
     let event = jackfield_domain::contact::open::event_of(parsed.heard.clone());
-    let tried = Tried { attempts: Vec::new(), barred: Some(Barred::ContactBusy) };
+    let tried = Tried { attempts: Vec::new(), barred: Some(barred) };
     let settled = settle(app, &mut visit, event, tried, parsed).await?;
     let reply = render::render(&visit, &settled, parsed);
     // An event that came before its contact was kept has nothing to be noted with; the one before it will make the contact.
     if visit.revision.is_some() {
         commit::note(app, &visit, &settled, &reply, parsed).await?;
+    } else {
+        app.metrics.unkept(barred);
     }
     Ok(reply)
 }
@@ -137,27 +139,26 @@ fn steps(levels: &[Level]) -> Vec<Step<'_>> {
 fn keep_waiting(visit: &Visit) -> Vec<Level> {
     let open = Draft { actions: vec![Action::Keep], reason: "the customer keeps waiting in the queue".to_owned() };
     let route = DefaultRoute { channel: visit.contact.channel, language: None, hours: None, open, closed: None };
-    vec![Level { by: AnsweredBy::PlatformDefault, routes: DefaultRoutes(vec![route]), directory: visit.directory.clone() }]
+    vec![Level { by: AnsweredBy::PlatformDefault, routes: Arc::new(DefaultRoutes(vec![route])), directory: visit.directory.clone() }]
 }
 
 async fn levels(app: &App, visit: &Visit, parsed: &Parsed) -> Result<Vec<Level>, StoreFault> {
     if parsed.step.as_ref().is_some_and(|step| step.place == Place::QueueWait) {
         return Ok(keep_waiting(visit));
     }
-    let scope = app.store.tenant(&visit.tenant.id);
     let mut levels = Vec::new();
     let own: [(AnsweredBy, Option<FlowName>); 2] =
         [(AnsweredBy::FlowDefault, Some(visit.contact.flow.clone())), (AnsweredBy::TenantDefault, None)];
     for (by, of) in own {
-        if let Some(routes) = scope.get::<RoutesRow>(&of).await? {
-            levels.push(Level { by, routes: routes.row.routes, directory: visit.directory.clone() });
+        if let Some(routes) = visit.around.routes(&app.store, &of).await? {
+            levels.push(Level { by, routes, directory: visit.directory.clone() });
         }
     }
     for above in &visit.ancestors {
         let by = if above.parent.is_none() { AnsweredBy::PlatformDefault } else { AnsweredBy::TenantDefault };
-        if let Some(routes) = app.store.tenant(&above.id).get::<RoutesRow>(&None).await? {
-            let (directory, _) = directory::read(app, above).await?;
-            levels.push(Level { by, routes: routes.row.routes, directory: Arc::new(directory) });
+        let Some(around) = app.known.of(&above.id).await? else { continue };
+        if let Some(routes) = around.routes(&app.store, &None).await? {
+            levels.push(Level { by, routes, directory: Arc::clone(&around.directory) });
         }
     }
     Ok(levels)

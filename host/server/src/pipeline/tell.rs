@@ -1,4 +1,6 @@
 //! Tells who watches (step 10): one line of log per event. Never awaited, and nothing depends on it.
+//!
+//! Tenant and contact stand in the span that the line is in.
 
 use super::parse::Parsed;
 use super::settle::Settled;
@@ -8,8 +10,6 @@ pub(super) fn tell(visit: &Visit, settled: &Settled, parsed: &Parsed) {
     let fuel: u64 = settled.attempts.iter().map(|attempt| attempt.used.fuel).sum();
     let failure = settled.attempts.first().and_then(|attempt| attempt.failure.as_ref()).map_or("", |failure| failure.code());
     tracing::info!(
-        tenant = %visit.tenant.id,
-        contact = %visit.contact.id,
         flow = %visit.contact.flow,
         release = visit.contact.release,
         event = settled.event.name(),

@@ -11,13 +11,16 @@ use jackfield_domain::contact::open::{Heard, Next, hear_without};
 use jackfield_domain::contact::{Contact, Phase};
 use jackfield_domain::flow::Flow;
 use jackfield_domain::id::{ContactId, FlowName};
+use jackfield_domain::priority::Priority;
 use jackfield_domain::tenant::Tenant;
 use jackfield_domain::tenant::directory::Directory;
+use jackfield_domain::trail::AttemptRecord;
 use jackfield_store::StoreFault;
 
 use super::parse::Parsed;
 use crate::app::App;
-use crate::directory;
+use crate::quota::EventQuota;
+use crate::surroundings::Surroundings;
 
 /// What an event meets.
 pub(super) struct Visit {
@@ -30,11 +33,17 @@ pub(super) struct Visit {
     pub ancestors: Vec<Tenant>,
     pub flow: Option<Flow>,
     pub directory: Arc<Directory>,
+    /// Where the three above are from, and more that is looked up.
+    pub around: Arc<Surroundings>,
     pub directory_revision: u64,
     /// True where the contact came here from another flow, by a plugin's wish.
     pub moved: bool,
     /// What the host did by itself, for the trail.
     pub notes: Vec<String>,
+    /// What ran for this event before, in vain: its commit met a conflict.
+    pub lost: Vec<AttemptRecord>,
+    /// What the event may use, however often it runs.
+    pub quota: Arc<EventQuota>,
 }
 
 /// What follows from what was heard.
@@ -45,39 +54,31 @@ pub(super) enum Turn {
 
 pub(super) async fn load(app: &App, parsed: &Parsed) -> Result<Visit, StoreFault> {
     let scope = app.store.tenant(&parsed.tenant);
-    let platform = app.store.platform();
-    let tenant = platform
-        .tenant(&parsed.tenant)
-        .await?
-        .map(|found| found.row)
-        .ok_or_else(|| StoreFault::missing("tenant", parsed.tenant.as_str()))?;
-    let mut ancestors = Vec::with_capacity(tenant.ancestors.len());
-    for id in tenant.ancestors.iter().rev() {
-        if let Some(found) = platform.tenant(id).await? {
-            ancestors.push(found.row);
-        }
-    }
+    let around = app.known.of(&parsed.tenant).await?.ok_or_else(|| StoreFault::missing("tenant", parsed.tenant.as_str()))?;
     let kept = match parsed.contact.or(known(app, parsed).await?) {
         Some(id) => scope.contact(&id).await?,
         None => None,
     };
     let (contact, revision) = match kept {
         Some(found) => (found.row, Some(found.revision)),
-        None => (begin(&tenant, parsed), None),
+        None => (begin(&around.tenant, parsed), None),
     };
-    let (directory, directory_revision) = directory::read(app, &tenant).await?;
-    let flow = scope.get::<Flow>(&contact.flow).await?.map(|found| found.row);
+    let flow = around.flow(&app.store, &contact.flow).await?;
+    let quota = || EventQuota::new(Arc::clone(&app.quotas), Arc::clone(&around.levels), contact.channel, contact.priority);
     Ok(Visit {
+        quota: Arc::clone(parsed.quota.get_or_init(quota)),
         turn_read: contact.turn,
         contact,
         revision,
-        tenant,
-        ancestors,
+        tenant: around.tenant.clone(),
+        ancestors: around.ancestors.clone(),
         flow,
-        directory: Arc::new(directory),
-        directory_revision,
+        directory: Arc::clone(&around.directory),
+        directory_revision: around.directory_revision,
+        around,
         moved: false,
         notes: Vec::new(),
+        lost: Vec::new(),
     })
 }
 
@@ -116,6 +117,7 @@ fn begin(tenant: &Tenant, parsed: &Parsed) -> Contact {
         consents: BTreeMap::new(),
         state_schema: None,
         state_bytes: 0,
+        priority: parsed.priority,
     }
 }
 
@@ -123,6 +125,11 @@ impl Visit {
     /// Itself, where the contact was made before.
     pub(super) fn existing(self) -> Option<Self> {
         self.revision.is_some().then_some(self)
+    }
+
+    /// How much waits on the answer.
+    pub(super) fn priority(&self) -> Priority {
+        Priority::of(self.contact.channel, self.turn_read > 0, self.contact.priority)
     }
 
     /// The turn that this event is.
@@ -142,7 +149,7 @@ impl Visit {
             Next::Move { flow } => {
                 self.notes.push(format!("moved from flow {} to flow {flow}", self.contact.flow));
                 if let Ok(name) = flow.parse::<FlowName>() {
-                    self.flow = app.store.tenant(&self.tenant.id).get::<Flow>(&name).await?.map(|found| found.row);
+                    self.flow = self.around.flow(&app.store, &name).await?;
                     self.contact.flow = name;
                     self.contact.release = None;
                 }

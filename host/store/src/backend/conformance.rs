@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use jackfield_domain::ports::rows::{
-    BATCH_WRITES_MAX, Batch, CommitError, Expect, KEY_BYTES_MAX, Kept, Page, Rows, RowsFault, VALUE_BYTES_MAX, Write,
+    BATCH_WRITES_MAX, Batch, CommitError, Expect, FAMILY_NAMES_MAX, KEY_BYTES_MAX, Kept, Page, Rows, RowsFault, VALUE_BYTES_MAX, Write,
 };
 use tokio::task::JoinSet;
 
@@ -29,6 +29,8 @@ pub async fn run(make: impl Fn() -> Arc<dyn Rows>) {
     pages_are_in_order_from_either_end(&*make()).await;
     bounds_are_refused_before_anything_is_written(&*make()).await;
     sums_of_many_writers_all_count(make()).await;
+    of_many_writers_the_highest_stays(make()).await;
+    a_family_of_names_is_bounded_and_loses_nothing(&*make()).await;
     of_many_who_expect_the_same_one_wins(make()).await;
     a_random_history_agrees_with_the_reference(&*make()).await;
     a_closed_backend_takes_nothing(&*make()).await;
@@ -196,6 +198,44 @@ async fn sums_of_many_writers_all_count(rows: Arc<dyn Rows>) {
     assert_eq!(value(&*rows, b"sum").await, Some(Bytes::from(expected)));
 }
 
+async fn of_many_writers_the_highest_stays(rows: Arc<dyn Rows>) {
+    let raise = |to| Write::Raise { key: b"sum".to_vec(), to: BTreeMap::from([("peak".to_owned(), to)]) };
+    let mut tasks = JoinSet::new();
+    for task in 0..TASKS {
+        let rows = Arc::clone(&rows);
+        tasks.spawn(async move {
+            for round in 0..20 {
+                commit_well(&*rows, vec![add(b"sum", "n", 1), raise((task * 7 + round * 13) % 300)]).await;
+            }
+        });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        assert!(ended.is_ok(), "{ended:?}");
+    }
+    let highest = (0..TASKS).flat_map(|task| (0..20).map(move |round| (task * 7 + round * 13) % 300)).max();
+    let expected = format!(r#"{{"n":{},"peak":{}}}"#, TASKS * 20, highest.unwrap_or(0));
+    assert_eq!(value(&*rows, b"sum").await, Some(Bytes::from(expected)));
+    commit_well(&*rows, vec![raise(-5), raise(1_000), raise(7), add(b"sum", "peak", 1)]).await;
+    let expected = format!(r#"{{"n":{},"peak":1001}}"#, TASKS * 20);
+    assert_eq!(value(&*rows, b"sum").await, Some(Bytes::from(expected)), "a later write sees an earlier one");
+}
+
+async fn a_family_of_names_is_bounded_and_loses_nothing(rows: &dyn Rows) {
+    let names = FAMILY_NAMES_MAX + 30;
+    for round in 0..2 {
+        for at in 0..names {
+            commit_well(rows, vec![add(b"sum", &format!("model/{at:03}"), 1), add(b"sum", &format!("own_{at:03}"), 1)]).await;
+        }
+        let kept = value(rows, b"sum").await.unwrap_or_default();
+        let sums: BTreeMap<String, i64> = serde_json::from_slice(&kept).unwrap_or_default();
+        let family: BTreeMap<&String, &i64> = sums.iter().filter(|(name, _)| name.starts_with("model/")).collect();
+        assert_eq!(family.len(), FAMILY_NAMES_MAX + 1, "round {round}");
+        assert_eq!(family.values().copied().sum::<i64>(), i64::try_from(names).unwrap_or(0) * (round + 1));
+        assert_eq!(sums.get("model/other"), Some(&(30 * (round + 1))));
+        assert_eq!(sums.len() - family.len(), names, "names without a family are the host's own");
+    }
+}
+
 async fn of_many_who_expect_the_same_one_wins(rows: Arc<dyn Rows>) {
     commit_well(&*rows, vec![put(b"seat", "free", Expect::Absent)]).await;
     let free = revision(&*rows, b"seat").await;
@@ -235,7 +275,8 @@ impl Sequence {
                 let byte = u8::try_from(self.below(256)).unwrap_or(0);
                 put(key, vec![byte; usize::try_from(bytes).unwrap_or(0)], expect)
             }
-            6 | 7 => Write::Delete { key, expect },
+            6 => Write::Delete { key, expect },
+            7 => Write::Raise { key: b"sum".to_vec(), to: BTreeMap::from([("n".to_owned(), i64::try_from(self.below(60)).unwrap_or(0))]) },
             _ => add(b"sum", "n", i64::try_from(self.below(100)).unwrap_or(0) - 50),
         }
     }

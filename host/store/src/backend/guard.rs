@@ -5,10 +5,13 @@
 //!
 //! It must not write: a batch that fails half-way leaves nothing.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use jackfield_domain::ports::rows::{BATCH_WRITES_MAX, Batch, CommitError, Expect, KEY_BYTES_MAX, Kept, RowsFault, VALUE_BYTES_MAX, Write};
+use jackfield_domain::ports::rows::{
+    BATCH_WRITES_MAX, Batch, CommitError, Expect, FAMILY_NAMES_MAX, KEY_BYTES_MAX, Kept, RowsFault, VALUE_BYTES_MAX, Write,
+};
 
 /// What a batch makes of each key that it touches; none where the row goes.
 pub(crate) type Changes = BTreeMap<Vec<u8>, Option<Kept>>;
@@ -41,7 +44,11 @@ pub(crate) fn evaluate(batch: &Batch, view: &dyn View, revision: &mut u64) -> Re
                 }
             }
             Write::Add { key, by } => {
-                let sums = add(key, current(key, &changes, view)?, by)?;
+                let sums = number(key, current(key, &changes, view)?, by, |sum, amount| sum.saturating_add(amount))?;
+                keep(key, sums, &mut changes, revision)?;
+            }
+            Write::Raise { key, to } => {
+                let sums = number(key, current(key, &changes, view)?, to, i64::max)?;
                 keep(key, sums, &mut changes, revision)?;
             }
             Write::Check { key, expect } => meet(key, *expect, current(key, &changes, view)?)?,
@@ -79,18 +86,29 @@ fn keep(key: &[u8], value: Bytes, changes: &mut Changes, revision: &mut u64) -> 
     Ok(())
 }
 
-/// Sums stay at the ends of the range instead of going round: a count that is too low by one is better than one below zero.
-fn add(key: &[u8], found: Option<Kept>, by: &BTreeMap<String, i64>) -> Result<Bytes, CommitError> {
+/// Changes named numbers. Sums stay at the ends of the range instead of going round: a count that is too low by one is better than
+/// one below zero.
+fn number(key: &[u8], found: Option<Kept>, given: &BTreeMap<String, i64>, change: fn(i64, i64) -> i64) -> Result<Bytes, CommitError> {
     let unreadable = |why: String| CommitError::Fault(RowsFault { why: format!("{} is no sum: {why}", crate::keys::in_words(key)) });
     let mut sums = match found {
         Some(kept) => sums_of(&kept.value).map_err(unreadable)?,
         None => BTreeMap::new(),
     };
-    for (name, amount) in by {
-        let sum = sums.entry(name.clone()).or_insert(0);
-        *sum = sum.saturating_add(*amount);
+    for (name, amount) in given {
+        let name = admitted(&sums, name).into_owned();
+        let sum = sums.entry(name).or_insert(0);
+        *sum = change(*sum, *amount);
     }
     serde_json::to_vec(&sums).map(Bytes::from).map_err(|e| unreadable(e.to_string()))
+}
+
+/// The name under which a number is kept: its own, or its family's `other` where the key has names enough.
+fn admitted<'a>(sums: &BTreeMap<String, i64>, name: &'a str) -> Cow<'a, str> {
+    let Some((family, _)) = name.split_once('/') else { return Cow::Borrowed(name) };
+    // A zero is what follows a slash: between the two stand all names of the family.
+    let (from, to, other) = (format!("{family}/"), format!("{family}0"), format!("{family}/other"));
+    let held = sums.range(from..to).filter(|(held, _)| **held != other).count();
+    if held < FAMILY_NAMES_MAX || sums.contains_key(name) { Cow::Borrowed(name) } else { Cow::Owned(other) }
 }
 
 /// Reads what [`Write::Add`] keeps.
@@ -112,7 +130,7 @@ mod tests {
         for write in &batch.writes {
             let (key, expect) = match write {
                 Write::Put { key, expect, .. } | Write::Delete { key, expect } | Write::Check { key, expect } => (key, *expect),
-                Write::Add { key, .. } => (key, Expect::Anything),
+                Write::Add { key, .. } | Write::Raise { key, .. } => (key, Expect::Anything),
             };
             let there = after.get(key).map(|kept| kept.revision);
             match expect {
@@ -128,6 +146,14 @@ mod tests {
                     let mut sums = after.get(key).map_or_else(BTreeMap::new, |kept| sums_of(&kept.value).unwrap());
                     for (name, amount) in by {
                         *sums.entry(name.clone()).or_insert(0) += amount;
+                    }
+                    after.insert(key.clone(), Kept { value: serde_json::to_vec(&sums).unwrap().into(), revision });
+                }
+                Write::Raise { to, .. } => {
+                    let mut sums = after.get(key).map_or_else(BTreeMap::new, |kept| sums_of(&kept.value).unwrap());
+                    for (name, least) in to {
+                        let highest = sums.get(name).copied().unwrap_or(0).max(*least);
+                        sums.insert(name.clone(), highest);
                     }
                     after.insert(key.clone(), Kept { value: serde_json::to_vec(&sums).unwrap().into(), revision });
                 }
@@ -148,6 +174,7 @@ mod tests {
                 .prop_map(|(key, byte, expect)| Write::Put { key, value: Bytes::copy_from_slice(&[byte]), expect }),
             2 => (key(), expectations()).prop_map(|(key, expect)| Write::Delete { key, expect }),
             2 => (-9..9_i64, 0..2_u8).prop_map(|(by, name)| Write::Add { key: b"sum".to_vec(), by: BTreeMap::from([(name.to_string(), by)]) }),
+            1 => (-9..9_i64, 0..2_u8).prop_map(|(to, name)| Write::Raise { key: b"sum".to_vec(), to: BTreeMap::from([(name.to_string(), to)]) }),
             1 => (key(), expectations()).prop_map(|(key, expect)| Write::Check { key, expect }),
         ]
     }

@@ -4,8 +4,10 @@
 //! `guard`, once, so that the backends cannot disagree about what a conflict is.
 
 pub mod conformance;
+pub(crate) mod groups;
 pub(crate) mod guard;
 pub(crate) mod memory;
 #[cfg(any(test, feature = "power-cut"))]
 pub mod power_cut;
 pub(crate) mod sled;
+pub(crate) mod watched;

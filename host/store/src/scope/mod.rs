@@ -4,7 +4,11 @@
 //! plain rows has a file of its own: contacts with their trails, plugin state, counters.
 
 pub(crate) mod contact;
+pub(crate) mod ledger;
+pub(crate) mod live;
 pub(crate) mod platform;
+pub(crate) mod secrets;
 pub(crate) mod state;
 pub(crate) mod tenant;
+pub(crate) mod things;
 pub(crate) mod usage;

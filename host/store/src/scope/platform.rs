@@ -112,6 +112,11 @@ impl PlatformStore {
         Ok(instance::of(&self.shared).await?.node_key())
     }
 
+    /// The same, sealed by the master key, in hexadecimal: [`crate::MasterKey::open_node_key`] opens it.
+    pub async fn sealed_node_key(&self) -> Result<String, StoreFault> {
+        instance::of(&self.shared).await?.sealed_node_key(self.shared.keyring.master())
+    }
+
     /// Which installation this is: 32 hexadecimal digits, made with the store.
     pub async fn instance_id(&self) -> Result<String, StoreFault> {
         Ok(instance::of(&self.shared).await?.id())
@@ -134,7 +139,7 @@ impl PlatformStore {
         }
     }
 
-    async fn plain_list<R: DeserializeOwned>(&self, table: Table, after: Option<&[u8]>, limit: usize) -> Result<Vec<Found<R>>, StoreFault> {
+    pub(crate) async fn plain_list<R: DeserializeOwned>(&self, table: Table, after: Option<&[u8]>, limit: usize) -> Result<Vec<Found<R>>, StoreFault> {
         let mut range = Range::of_prefix(keys::platform(table, &[]));
         if let Some(after) = after {
             range = range.after(&keys::platform(table, after));

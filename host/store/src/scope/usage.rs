@@ -1,14 +1,16 @@
-//! Counts what happened: per day for people and bills, per release for the rule of the last good one.
+//! Keeps what happened: per day for people and bills, per release for the rule of the last good one.
 //!
-//! Counters are sums that the backend adds up inside the batch of the contact they belong to, so that neither a crash nor a race
-//! can make them differ from the trail.
+//! Counters are sums and peaks that the backend joins inside the batch of the contact they belong to, so that neither a crash nor a
+//! race can make them differ from the trail. What is counted, and under which names, is the domain's to say.
+//!
+//! A row of live usage has the key that it had before there was any other purpose, so that what was counted then goes on in the same
+//! row; every other purpose stands behind it with a letter of its own.
 //!
 //! It must not hold anything about a customer: counters are not sealed and outlive contacts.
 
-use std::collections::BTreeMap;
-
 use jackfield_domain::flow::release::{Record, ReleaseNumber};
 use jackfield_domain::id::{FlowName, TenantId};
+use jackfield_domain::usage::{Counts, Purpose, shown};
 use serde::{Deserialize, Serialize};
 
 use crate::TenantStore;
@@ -19,7 +21,7 @@ use crate::keys::{self, Table, texts};
 use crate::rows::numbered;
 use crate::tenant::unreadable;
 
-/// What happened on one day in one flow by one release.
+/// What happened on one day in one flow by one release for one purpose.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsageRow {
     /// "2026-11-23", in the tenant's zone.
@@ -28,16 +30,29 @@ pub struct UsageRow {
     pub flow: FlowName,
     /// None where no plugin answered.
     pub release: Option<ReleaseNumber>,
-    /// Named sums.
-    pub counts: BTreeMap<String, i64>,
+    /// Why it ran.
+    pub purpose: Purpose,
+    /// Named sums and peaks.
+    pub counts: Counts,
+}
+
+/// The letter of a purpose in a key; it never changes its meaning.
+fn letter(purpose: Purpose) -> Option<u8> {
+    match purpose {
+        Purpose::Live => None,
+        Purpose::Shadow => Some(b's'),
+        Purpose::Replay => Some(b'r'),
+        Purpose::Test => Some(b't'),
+    }
 }
 
 /// Where a counter is. Releases are numbered from 1, so 0 is none.
 pub(crate) fn key_of(tenant: &TenantId, counter: &Counter) -> Vec<u8> {
     match counter {
-        Counter::Usage { day, flow, release } => {
+        Counter::Usage { day, flow, release, purpose } => {
             let mut part = texts([day.as_str()]);
             part.extend_from_slice(&numbered(flow.as_str(), release.unwrap_or(0)));
+            part.extend(letter(*purpose));
             keys::tenant(tenant, Table::Usage, &part)
         }
         Counter::Record { flow, release } => keys::tenant(tenant, Table::Record, &numbered(flow.as_str(), *release)),
@@ -45,17 +60,18 @@ pub(crate) fn key_of(tenant: &TenantId, counter: &Counter) -> Vec<u8> {
 }
 
 impl TenantStore {
-    /// Sums from one day to another, both included, in order of day, flow and release.
-    pub async fn usage(&self, from_day: &str, to_day: &str) -> Result<Vec<UsageRow>, StoreFault> {
+    /// What was counted from one day to another, both included, in order of day, flow, release and purpose; at most `limit` rows.
+    pub async fn usage(&self, from_day: &str, to_day: &str, limit: usize) -> Result<Vec<UsageRow>, StoreFault> {
         let from = keys::tenant(&self.id, Table::Usage, &texts([from_day]));
         let to = self.range(Table::Usage, &texts([to_day])).to;
         let whole = self.range(Table::Usage, &[]).from.len();
-        let page = self.shared.rows.scan(&from, &to, usize::MAX, false).await?;
+        let page = self.shared.rows.scan(&from, &to, limit, false).await?;
         page.into_iter()
             .map(|(key, kept)| {
                 let counts = sums_of(&kept.value).map_err(|why| unreadable(&key, &why))?;
-                let (day, flow, release) = key.get(whole..).and_then(parts).ok_or_else(|| unreadable(&key, "its key has another shape"))?;
-                Ok(UsageRow { day, flow, release: (release != 0).then_some(release), counts })
+                let place = key.get(whole..).and_then(place).ok_or_else(|| unreadable(&key, "its key has another shape"))?;
+                let Place { day, flow, release, purpose } = place;
+                Ok(UsageRow { day, flow, release, purpose, counts: shown(&counts) })
             })
             .collect()
     }
@@ -70,10 +86,24 @@ impl TenantStore {
     }
 }
 
-fn parts(part: &[u8]) -> Option<(String, FlowName, ReleaseNumber)> {
+/// What a key says.
+struct Place {
+    day: String,
+    flow: FlowName,
+    release: Option<ReleaseNumber>,
+    purpose: Purpose,
+}
+
+fn place(part: &[u8]) -> Option<Place> {
     let mut texts = part.splitn(3, |byte| *byte == 0);
     let day = String::from_utf8(texts.next()?.to_vec()).ok()?;
     let flow = std::str::from_utf8(texts.next()?).ok()?.parse().ok()?;
-    let number: [u8; 4] = texts.next()?.try_into().ok()?;
-    Some((day, flow, u32::from_be_bytes(number)))
+    let (number, rest) = texts.next()?.split_first_chunk::<4>()?;
+    let release = u32::from_be_bytes(*number);
+    let purpose = match rest {
+        [] => Purpose::Live,
+        [tag] => Purpose::ALL.into_iter().find(|purpose| letter(*purpose) == Some(*tag))?,
+        _ => return None,
+    };
+    Some(Place { day, flow, release: (release != 0).then_some(release), purpose })
 }

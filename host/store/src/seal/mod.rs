@@ -58,6 +58,15 @@ impl MasterKey {
         Ok((Self(bytes), text))
     }
 
+    /// Opens what [`crate::PlatformStore::sealed_node_key`] gave, for a program that stands beside the server that holds the store.
+    pub fn open_node_key(&self, sealed: &str) -> Result<Zeroizing<[u8; 32]>, StoreFault> {
+        let place = crate::instance::NODE_KEY_PLACE;
+        let sealed = hex::decode(sealed).map_err(|_| unreadable(place, "it is not hexadecimal"))?;
+        let plain = self.key().open(place, &sealed).map_err(|_| StoreFault::WrongMasterKey)?;
+        let bytes: [u8; 32] = plain.as_slice().try_into().map_err(|_| unreadable(place, "it has the wrong length"))?;
+        Ok(Zeroizing::new(bytes))
+    }
+
     pub(crate) fn key(&self) -> DataKey {
         DataKey::from_bytes(&self.0)
     }

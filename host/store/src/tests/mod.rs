@@ -66,7 +66,7 @@ fn connection(name: &str, owner: &str) -> Connection {
 }
 
 fn binding(address: &str, owner: &str) -> Binding {
-    Binding { address: id(address), tenant: id(owner), connection: id("line"), flow: id("main"), bound: 1 }
+    Binding { address: id(address), tenant: id(owner), connection: id("line"), flow: id("main"), bound: 1, priority: false }
 }
 
 fn person(name: &str) -> Person {
@@ -130,6 +130,7 @@ fn contact(owner: &str, at: u64, nth: u8) -> Contact {
         consents: std::collections::BTreeMap::new(),
         state_schema: None,
         state_bytes: 0,
+        priority: false,
     }
 }
 
@@ -146,7 +147,10 @@ fn turn(contact: &Contact, sequence: u32, reason: &str) -> Turn {
         arm: None,
         verified_with: "first".to_owned(),
         barred: None,
+        shortage: None,
+        reported: Vec::new(),
         attempts: Vec::new(),
+        lost: Vec::new(),
         decision: Some(Draft { actions: Vec::new(), reason: String::new() }),
         reason: reason.to_owned(),
         answered_by: None,
@@ -154,6 +158,7 @@ fn turn(contact: &Contact, sequence: u32, reason: &str) -> Turn {
         directory_revision: 0,
         reply: None,
         times: Times::default(),
+        trace: None,
     }
 }
 

@@ -5,6 +5,7 @@
 use jackfield_domain::fallback::DefaultRoutes;
 use jackfield_domain::flow::settings::SettingsRevision;
 use jackfield_domain::tenant::directory::{Closure, Queue, QueueStatus};
+use jackfield_domain::usage::{Purpose, Tally};
 use serde_json::json;
 
 use super::*;
@@ -174,7 +175,8 @@ async fn a_retry_gets_the_same_bytes_whatever_they_are() {
 async fn counts_of_a_day_and_of_a_release_add_up() {
     let store = store().await;
     let scope = store.tenant(&id("acme"));
-    let day = |day: &str, release| Counter::Usage { day: day.to_owned(), flow: id("main"), release };
+    let of = |day: &str, release, purpose| Counter::Usage { day: day.to_owned(), flow: id("main"), release, purpose };
+    let day = |day: &str, release| of(day, release, Purpose::Live);
     let record = Counter::Record { flow: id("main"), release: 3 };
     for _ in 0..3 {
         let change = scope.change().count(&day("2026-11-23", Some(3)), &[("contacts", 1), ("fuel", 500)]);
@@ -182,8 +184,14 @@ async fn counts_of_a_day_and_of_a_release_add_up() {
     }
     scope.change().count(&day("2026-11-24", None), &[("contacts", 1)]).commit().await.unwrap();
     scope.change().count(&day("2026-11-25", None), &[("contacts", 1)]).commit().await.unwrap();
-    let rows = scope.usage("2026-11-23", "2026-11-24").await.unwrap();
-    assert_eq!(rows.len(), 2);
+    let shadow = Tally { sums: [("fuel".to_owned(), 9)].into(), peaks: [("memory_bytes_peak".to_owned(), 700)].into() };
+    scope.change().tally(&of("2026-11-24", Some(3), Purpose::Shadow), shadow.clone()).commit().await.unwrap();
+    scope.change().tally(&of("2026-11-24", Some(3), Purpose::Shadow), shadow).commit().await.unwrap();
+    let rows = scope.usage("2026-11-23", "2026-11-24", 99).await.unwrap();
+    assert_eq!(rows.len(), 3);
+    assert_eq!((rows[2].purpose, rows[2].release, rows[2].counts["fuel"], rows[2].counts["memory_bytes_peak"]), (Purpose::Shadow, Some(3), 18, 700));
+    assert!(rows[..2].iter().all(|row| row.purpose == Purpose::Live));
+    assert_eq!(scope.usage("2026-11-23", "2026-11-24", 2).await.unwrap().len(), 2);
     assert_eq!(
         (rows[0].day.as_str(), rows[0].release, rows[0].counts["contacts"], rows[0].counts["fuel"]),
         ("2026-11-23", Some(3), 3, 1_500)

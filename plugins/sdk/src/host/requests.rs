@@ -5,6 +5,8 @@
 use core::fmt;
 use core::time::Duration;
 
+use serde::de::DeserializeOwned;
+
 use super::{Capabilities, Host};
 use crate::failure::{Extension, Failure};
 
@@ -63,6 +65,16 @@ impl Request {
         self
     }
 
+    /// With a parameter of the query, encoded.
+    #[must_use]
+    pub fn query(mut self, name: &str, value: &str) -> Self {
+        self.url.push(if self.url.contains('?') { '&' } else { '?' });
+        encode(&mut self.url, name);
+        self.url.push('=');
+        encode(&mut self.url, value);
+        self
+    }
+
     /// Waits at most that long.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
@@ -80,6 +92,40 @@ pub struct Response {
     pub headers: Vec<(String, String)>,
     /// The body, at most 256 KiB.
     pub body: Vec<u8>,
+}
+
+impl Response {
+    /// True for a status from 200 to 299.
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The first header of that name, in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(of, _)| of == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Errors
+    ///
+    /// Where it is none, or does not fit the type.
+    pub fn json<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
+        serde_json::from_slice(&self.body)
+    }
+}
+
+/// Writes a part of a query: what RFC 3986 calls unreserved stays, everything else in hexadecimal.
+fn encode(url: &mut String, text: &str) {
+    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            url.push(char::from(byte));
+        } else {
+            let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or('0');
+            url.extend(['%', digit(byte >> 4), digit(byte & 15)]);
+        }
+    }
 }
 
 /// Why nothing came back.
@@ -154,5 +200,25 @@ impl Host {
     /// What is left until the deadline, in steps of 50 ms.
     pub fn time_left(&self) -> Duration {
         self.behind.time_left()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_cannot_say_more_than_its_value() {
+        let request = Request::get("https://a.example/b").query("number", "+1 555&admin=1#x").query("n\u{e4}me", "");
+        assert_eq!(request.url, "https://a.example/b?number=%2B1%20555%26admin%3D1%23x&n%C3%A4me=");
+    }
+
+    #[test]
+    fn a_response_is_read_without_ceremony() {
+        let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+        let response = Response { status: 204, headers, body: b"[1,2]".to_vec() };
+        assert!(response.is_success() && !Response { status: 302, ..response.clone() }.is_success());
+        assert_eq!(response.header("content-type"), Some("application/json"));
+        assert_eq!(response.json::<Vec<u8>>().unwrap(), [1, 2]);
     }
 }

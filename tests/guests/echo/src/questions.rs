@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use crate::bindings::jackfield::plugin::contacts::Contact;
 use crate::bindings::jackfield::plugin::state::{self, Scope};
-use crate::bindings::jackfield::plugin::{customer, directory, log, outcome, settings};
+use crate::bindings::jackfield::plugin::{customer, directory, http, log, outcome, settings};
 
 /// What was answered.
 pub(crate) struct Answers {
@@ -48,6 +48,15 @@ pub(crate) fn ask(contact: &Contact) -> Answers {
     tell("customer.bucket", &customer::bucket("echo"));
     tell("customer.last-seen", &customer::last_seen());
     tell("customer.get-consent", &customer::get_consent("recording"));
+    let request = |method: &str, url: &str| http::Request {
+        method: method.into(),
+        url: url.into(),
+        headers: vec![("accept".into(), http::HeaderValue::Text("text/plain".into()))],
+        body: Vec::new(),
+        timeout: Some(500),
+    };
+    let sent = http::send(&[request("GET", "https://api.echo.example/a"), request("GET", "https://api.echo.example/b")]);
+    tell("http.send", &sent.iter().map(|result| result.as_ref().map(|response| response.status)).collect::<Vec<_>>());
     log::write(log::Level::Info, "everything was asked", &[("turn".into(), contact.turn.to_string())]);
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
     tell("clock", &(since == u128::from(contact.now)));

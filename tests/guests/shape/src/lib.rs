@@ -22,6 +22,8 @@ pub mod bindings {
     });
 }
 
+pub mod canary;
+
 use core::marker::PhantomData;
 
 use bindings::exports::jackfield::plugin as exports;
@@ -99,6 +101,24 @@ pub fn setting(name: &str) -> Option<String> {
 /// A setting that is a whole number.
 pub fn number(name: &str) -> Option<u64> {
     jackfield::plugin::settings::get(&format!("/{name}")).ok()??.parse().ok()
+}
+
+/// The case of an error of `http`, as the contract names it.
+pub fn http_code(error: &jackfield::plugin::http::HttpError) -> &'static str {
+    use jackfield::plugin::http::HttpError;
+    match error {
+        HttpError::Denied => "denied",
+        HttpError::Exhausted => "exhausted",
+        HttpError::NotAllowed(_) => "not-allowed",
+        HttpError::BadRequest(_) => "bad-request",
+        HttpError::NoSecret(_) => "no-secret",
+        HttpError::Unresolved => "unresolved",
+        HttpError::Timeout => "timeout",
+        HttpError::Unavailable => "unavailable",
+        HttpError::TooLarge => "too-large",
+        HttpError::Failed(_) => "failed",
+        HttpError::Other(_) => "other",
+    }
 }
 
 /// A decision.

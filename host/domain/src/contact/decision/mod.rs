@@ -133,9 +133,9 @@ pub struct Draft {
 /// A draft that fits the tenant's world and the provider's abilities. Only [`crate::fallback::vet`] makes one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Vetted {
-    draft: Draft,
+    pub(crate) draft: Draft,
     /// What could not be rendered as asked and is done in a lesser way, one sentence each.
-    degraded: Vec<String>,
+    pub(crate) degraded: Vec<String>,
 }
 
 impl Vetted {

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::markup::Attribute;
 use super::question::one_hint;
-use super::{Page, cannot, seconds};
+use super::{Page, alone, cannot, seconds};
 use crate::provider::{Place, Scene};
 
 /// Longest name of a queue or conference at Twilio.
@@ -25,9 +25,16 @@ const PARTICIPANTS_MAX: u32 = 250;
 impl Page<'_> {
     pub(super) fn enqueue(&mut self, enqueue: &Enqueue) -> Result<(), Inability> {
         let scene = self.scene_for("enqueue")?;
-        let (left, wait) = (self.hook(Place::QueueLeft, "enqueue")?, self.hook(Place::QueueWait, "enqueue")?);
+        let back = match self.alone {
+            false => Some((self.hook(Place::QueueLeft, "enqueue")?, self.hook(Place::QueueWait, "enqueue")?)),
+            true => None,
+        };
         let given = scene.directory.queues.get(&enqueue.queue).and_then(|queue| queue.provider_ids.get(crate::twilio::NAME));
-        let mut attributes: Vec<Attribute<'_>> = vec![("action", &left), ("method", "POST"), ("waitUrl", &wait), ("waitUrlMethod", "POST")];
+        let mut attributes: Vec<Attribute<'_>> = match (&back, &enqueue.hold_music) {
+            (Some((left, wait)), _) => vec![("action", left), ("method", "POST"), ("waitUrl", wait), ("waitUrlMethod", "POST")],
+            (None, Some(music)) => vec![("waitUrl", music), ("waitUrlMethod", "GET")],
+            (None, None) => Vec::new(),
+        };
         if enqueue.maximum_wait_ms.is_some() && enqueue.hold_music.is_some() {
             self.note("enqueue", "whether maximum-wait is over is looked at each time the hold music ends");
         }
@@ -36,7 +43,7 @@ impl Page<'_> {
             self.markup.begin("Enqueue", &attributes);
             let priority = enqueue.priority.map(|priority| priority.to_string());
             let of_task: Vec<Attribute<'_>> = priority.iter().map(|priority| ("priority", priority.as_str())).collect();
-            self.markup.leaf("Task", &of_task, &task(enqueue, scene));
+            self.markup.leaf("Task", &of_task, &task(enqueue, scene, self.alone));
             self.markup.end();
             return Ok(());
         }
@@ -52,7 +59,7 @@ impl Page<'_> {
 
     pub(super) fn conference(&mut self, conference: &Conference) -> Result<(), Inability> {
         let scene = self.scene_for("conference")?;
-        let url = self.hook(Place::ConferenceLeft, "conference")?;
+        let url = if self.alone { None } else { Some(self.hook(Place::ConferenceLeft, "conference")?) };
         let truth = |value: bool| if value { "true" } else { "false" };
         let most = conference.max_participants.map(|most| most.clamp(2, PARTICIPANTS_MAX));
         if most != conference.max_participants {
@@ -69,7 +76,8 @@ impl Page<'_> {
             // An audio file is fetched by GET, so that Twilio may keep it.
             attributes.extend([("waitUrl", music.as_str()), ("waitMethod", "GET")]);
         }
-        self.markup.begin("Dial", &[("action", &url), ("method", "POST")]);
+        let back: Vec<Attribute<'_>> = url.iter().flat_map(|url| [("action", url.as_str()), ("method", "POST")]).collect();
+        self.markup.begin("Dial", &back);
         self.markup.leaf("Conference", &attributes, &scoped(scene, &conference.name));
         self.markup.end();
         Ok(())
@@ -109,7 +117,11 @@ impl Page<'_> {
     }
 
     pub(super) fn voicemail(&mut self, voicemail: &Voicemail) -> Result<(), Inability> {
-        let url = self.hook(Place::Recorded, "voicemail")?;
+        let (url, method) = match self.alone {
+            false => (self.hook(Place::Recorded, "voicemail")?, "POST"),
+            // Without one Twilio would fetch this very document again, and record for ever.
+            true => (alone::GOODBYE.to_owned(), "GET"),
+        };
         self.prompts(&voicemail.prompts, "voicemail")?;
         if voicemail.transcribe {
             self.note("voicemail", "Twilio's transcript is ready after voicemail-ended, and is not asked for");
@@ -118,7 +130,7 @@ impl Page<'_> {
         let silence = voicemail.silence_timeout_ms.map(seconds);
         let mut attributes: Vec<Attribute<'_>> = vec![
             ("action", &url),
-            ("method", "POST"),
+            ("method", method),
             ("maxLength", &length),
             ("finishOnKey", voicemail.terminator.as_deref().unwrap_or_default()),
             ("playBeep", if voicemail.beep { "true" } else { "false" }),
@@ -126,7 +138,7 @@ impl Page<'_> {
         attributes.extend(silence.as_deref().map(|silence| ("timeout", silence)));
         self.markup.empty("Record", &attributes);
         // Twilio goes on with the next verb where nothing was said; that too must come back.
-        self.redirect(&url);
+        self.markup.leaf("Redirect", &[("method", method)], &url);
         Ok(())
     }
 }
@@ -136,13 +148,14 @@ fn is_sid(prefix: &str, text: &str) -> bool {
 }
 
 /// What a workflow routes by. Twilio adds the call's id and numbers by itself.
-fn task(enqueue: &Enqueue, scene: &Scene<'_>) -> String {
+fn task(enqueue: &Enqueue, scene: &Scene<'_>, is_alone: bool) -> String {
     let skills = |skills: &[Skill]| -> serde_json::Map<String, serde_json::Value> {
         skills.iter().map(|skill| (skill.name.clone(), json!(skill.level))).collect()
     };
     let relaxed = |step: &Relaxation| json!({ "after_ms": step.after_ms, "skills": skills(&step.skills) });
+    let contact = (!is_alone).then(|| scene.contact.to_string());
     json!({
-        "contact": scene.contact.to_string(),
+        "contact": contact,
         "queue": enqueue.queue,
         "language": scene.language,
         "skills": skills(&enqueue.skills),

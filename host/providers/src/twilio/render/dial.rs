@@ -42,8 +42,8 @@ impl Page<'_> {
     fn dial_begin(&mut self, transfer: &Transfer) -> Result<(), Inability> {
         // Without a contact nothing can come back, and the call ends after the talk.
         let action = match self.scene {
-            Some(_) => Some(self.hook(Place::Dialled, "transfer")?),
-            None => None,
+            Some(_) if !self.alone => Some(self.hook(Place::Dialled, "transfer")?),
+            _ => None,
         };
         if transfer.ring_timeout_ms.is_some_and(|ring| ring > RING_MS_MAX) || transfer.talk_limit_ms.is_some_and(|talk| talk > TALK_MS_MAX)
         {
@@ -72,6 +72,9 @@ impl Page<'_> {
             return Ok(None);
         }
         let leg = u8::try_from(leg).map_err(|_| cannot("transfer", "there are too many targets"))?;
+        if self.alone {
+            return Ok(None);
+        }
         whisper::first_words(transfer, leg, self.scene_for("transfer")?)?;
         self.hook(Place::Whisper { leg }, "transfer").map(Some)
     }

@@ -4,6 +4,7 @@
 //! heard: the contact's own document, the wait in a queue, which takes few verbs, or nobody's, where no contact exists and nothing can
 //! come back. URLs carry a step token and nothing else about the contact.
 
+mod alone;
 mod away;
 mod dial;
 mod markup;
@@ -24,6 +25,7 @@ use super::parse::Hook;
 use crate::provider::{Place, Scene, Step};
 use crate::token::PARAMETER;
 
+pub(super) use alone::{HOSTING, alone};
 pub(super) use whisper::whisper;
 
 /// Twilio drops a call whose document is larger (error 11750).
@@ -89,6 +91,8 @@ struct Page<'a> {
     notes: Vec<String>,
     /// True once anything takes time, so that a wait document cannot spin.
     audible: bool,
+    /// True where nothing may come back, because a host elsewhere gives the document out.
+    alone: bool,
 }
 
 impl<'a> Page<'a> {
@@ -100,6 +104,7 @@ impl<'a> Page<'a> {
             language: scene.map(|scene| scene.language.to_owned()).filter(|language| !language.is_empty()),
             notes: Vec::new(),
             audible: false,
+            alone: false,
         }
     }
 
@@ -116,6 +121,9 @@ impl<'a> Page<'a> {
 
     /// The URL under which Twilio comes back to this contact's step.
     fn hook(&self, place: Place, action: &str) -> Result<String, Inability> {
+        if self.alone {
+            return Err(cannot(action, "what comes of it would have to come back, and nobody is there"));
+        }
         let scene = self.scene_for(action)?;
         let step = Step { contact: scene.contact, turn: scene.turn, place };
         let Connection { public_url, id, .. } = self.connection;

@@ -3,6 +3,8 @@
 //! The bindings are generated from `wit/v1`, so that a change of the contract that this host does not follow does not compile.
 //! Exports are found interface by interface and not as one world, because a plugin may leave out any of them but `describe`.
 
+#[cfg(feature = "fuzz")]
+pub(crate) mod any;
 mod lift;
 mod lower;
 
@@ -30,12 +32,23 @@ use crate::guest::Guest;
 )]
 #[allow(clippy::wildcard_imports, clippy::disallowed_methods, clippy::disallowed_types, reason = "generated code")]
 pub(crate) mod bindings {
-    wasmtime::component::bindgen!({
-        path: "../../wit/v1",
-        world: "assistant-plugin",
-        imports: { default: async | trappable },
-        exports: { default: async },
-    });
+    macro_rules! bindings {
+        ($($more:tt)*) => {
+            wasmtime::component::bindgen!({
+                path: "../../wit/v1",
+                world: "assistant-plugin",
+                imports: { default: async | trappable },
+                exports: { default: async },
+                $($more)*
+            });
+        };
+    }
+
+    #[cfg(not(feature = "fuzz"))]
+    bindings!();
+    // A fuzzer makes any value of any type.
+    #[cfg(feature = "fuzz")]
+    bindings!(additional_derives: [arbitrary::Arbitrary],);
 }
 
 use bindings::exports::jackfield::plugin as exports;

@@ -9,12 +9,14 @@
 mod kept;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use jackfield_domain::budget::Limits;
 use jackfield_domain::capability::{Answer, Ask, Capabilities, Consent, Denial, Effects, Scope, Tokens};
 use jackfield_domain::contact::{Contact, Moment};
 use jackfield_domain::ports::BoxFuture;
+use jackfield_domain::ports::outbound::{Errand, Outbound};
 use jackfield_domain::ports::state::{State, StateSpace};
 use jackfield_domain::tenant::directory::Directory;
 use serde_json::Value;
@@ -54,6 +56,10 @@ pub struct LiveParts {
     pub salt_key: [u8; 32],
     /// When the customer's contact before this one began.
     pub last_seen: Option<Moment>,
+    /// What requests go through.
+    pub outbound: Arc<dyn Outbound>,
+    /// For whom, and under which rules.
+    pub errand: Errand,
 }
 
 /// The live capabilities of one attempt.
@@ -65,6 +71,8 @@ pub struct Live {
     goals: Vec<String>,
     salt_key: [u8; 32],
     last_seen: Option<Moment>,
+    outbound: Arc<dyn Outbound>,
+    errand: Errand,
     kept: Kept,
     outcomes: Vec<(String, Option<f64>)>,
     tokens: Vec<Tokens>,
@@ -73,7 +81,7 @@ pub struct Live {
 impl Live {
     /// Nothing is read before it is asked for.
     pub fn new(parts: LiveParts) -> Self {
-        let LiveParts { settings, directory, state, space, contact, limits, now, outcomes, salt_key, last_seen } = parts;
+        let LiveParts { settings, directory, state, space, contact, limits, now, outcomes, salt_key, last_seen, outbound, errand } = parts;
         let kept = Kept::new(KeptParts {
             state,
             space,
@@ -82,7 +90,20 @@ impl Live {
             contact_bytes_max: limits.contact_state_bytes_max,
             tenant_bytes_max: limits.tenant_state_bytes_max,
         });
-        Self { settings, directory, contact, now, goals: outcomes, salt_key, last_seen, kept, outcomes: Vec::new(), tokens: Vec::new() }
+        Self {
+            settings,
+            directory,
+            contact,
+            now,
+            goals: outcomes,
+            salt_key,
+            last_seen,
+            outbound,
+            errand,
+            kept,
+            outcomes: Vec::new(),
+            tokens: Vec::new(),
+        }
     }
 
     fn directory(&self, ask: &Ask) -> Answer {
@@ -172,6 +193,9 @@ impl Live {
             Ask::CustomerBucket { salt } => self.bucket(salt),
             Ask::CustomerLastSeen => Answer::Seen(self.last_seen),
             Ask::CustomerConsent { topic } => self.consent(topic),
+            Ask::HttpSend { requests, left_ms } => {
+                Answer::Sent(self.outbound.send(&self.errand, requests, Duration::from_millis(*left_ms)).await)
+            }
         }
     }
 

@@ -10,7 +10,9 @@ use jackfield_domain::budget::Plan;
 use jackfield_domain::capability::{Entry, StateChange, StateWrite};
 use jackfield_domain::contact::{Arrival, Direction, Endpoint, Party, Phase};
 use jackfield_domain::id::ContactId;
+use jackfield_domain::ports::outbound::Nowhere;
 use jackfield_domain::ports::rows::RowsFault;
+use jackfield_domain::ports::spending::Unmetered;
 use jackfield_domain::ports::state::KeyPage;
 use jackfield_domain::tenant::address::{Address, AddressKind, Channel};
 use serde_json::json;
@@ -96,6 +98,15 @@ fn live_for(stored: Stored, contact: Contact, salt_key: [u8; 32]) -> Live {
         outcomes: vec!["booked".to_owned()],
         salt_key,
         last_seen: Some(7),
+        outbound: Arc::new(Nowhere),
+        errand: Errand {
+            tenant: "acme".parse().unwrap(),
+            flow: "main".parse().unwrap(),
+            release: 1,
+            rules: Arc::default(),
+            body_bytes_max: 1,
+            spending: Arc::new(Unmetered),
+        },
     })
 }
 

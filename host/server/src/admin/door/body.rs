@@ -27,6 +27,8 @@ pub const BODY_BYTES_MAX: usize = 256 * 1024;
 const DEPTH_MAX: usize = 64;
 /// A body of that size takes a second on a bad line.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Between two parts of a body on the worst line; whoever stops sending holds memory and a place.
+const PAUSE_MAX: Duration = Duration::from_secs(15);
 /// Of a body that is refused for its size, this much is still read and thrown away, so that the sender gets to read the answer
 /// instead of a closed connection.
 const DRAINED_BYTES_MAX: usize = 128 * 1024 * 1024;
@@ -63,12 +65,18 @@ pub(crate) fn check_type(headers: &HeaderMap, wanted: &str) -> Result<(), Refusa
 pub(crate) async fn read(headers: &HeaderMap, body: axum::body::Body, bytes_max: usize, patience: Duration) -> Result<Bytes, Refusal> {
     let too_large = || Refusal::new(Code::TooLarge, format!("the body is larger than {bytes_max} bytes")).at("body");
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<u64>().ok());
-    let mut whole = BytesMut::new();
+    // As much as was announced, at once: growing by doubling would hold it twice. What nobody sends takes no memory.
+    let room = announced.and_then(|bytes| usize::try_from(bytes).ok()).filter(|bytes| *bytes <= bytes_max);
+    let mut whole = BytesMut::with_capacity(room.unwrap_or(0));
     let mut is_over = announced.is_some_and(|announced| announced > bytes_max as u64);
     let mut body = body;
     let reading = async {
         let mut seen = 0_usize;
-        while let Some(frame) = body.frame().await {
+        loop {
+            let Ok(frame) = tokio::time::timeout(PAUSE_MAX, body.frame()).await else {
+                return Err(Refusal::new(Code::BadRequest, format!("nothing more of the body came for {} s", PAUSE_MAX.as_secs())).at("body"));
+            };
+            let Some(frame) = frame else { break };
             let frame = frame.map_err(|_| Refusal::new(Code::BadRequest, "the body ended before it was complete").at("body"))?;
             let Ok(data) = frame.into_data() else { continue };
             seen = seen.saturating_add(data.len());
@@ -322,5 +330,31 @@ mod tests {
         }
         let large = format!("{{\"name\":\"{}\"}}", "a".repeat(BODY_BYTES_MAX));
         assert_eq!(code(take("application/json", large.into()).await), Code::TooLarge);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sender_that_stops_is_not_waited_for() {
+        let (sender, receiver) = tokio::sync::mpsc::channel::<Bytes>(1);
+        sender.send(Bytes::from_static(b"{\"name\"")).await.unwrap();
+        let body = axum::body::Body::new(Halting(receiver));
+        let refusal = read(&HeaderMap::new(), body, BODY_BYTES_MAX, PATIENCE * 100).await.unwrap_err();
+        assert_eq!((refusal.code, refusal.at.as_deref()), (Code::BadRequest, Some("body")));
+        assert!(refusal.detail.contains("nothing more"), "{refusal}");
+        drop(sender);
+    }
+
+    /// A body that comes as somebody sends it.
+    struct Halting(tokio::sync::mpsc::Receiver<Bytes>);
+
+    impl axum::body::HttpBody for Halting {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            mut self: std::pin::Pin<&mut Self>,
+            context: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, std::convert::Infallible>>> {
+            self.0.poll_recv(context).map(|chunk| chunk.map(|chunk| Ok(http_body::Frame::data(chunk))))
+        }
     }
 }

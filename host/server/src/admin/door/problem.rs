@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use jackfield_domain::ports::rows::{CommitError, RowsFault};
 use jackfield_domain::refusal::{Code, Refusal};
-use jackfield_runtime::InstallError;
+use jackfield_runtime::{InstallError, RuntimeFault};
 use jackfield_store::StoreFault;
 use serde::Serialize;
 
@@ -72,6 +72,11 @@ pub(crate) fn uncommitted(error: CommitError) -> Problem {
         CommitError::TooLarge(why) => Problem::new(Code::TooLarge, format!("it does not fit into one row: {why}")),
         CommitError::Fault(fault) => broke(&fault),
     }
+}
+
+/// Maps a fault of the runtime.
+pub(crate) fn broken(fault: RuntimeFault) -> Problem {
+    broke(&fault)
 }
 
 /// Maps an upload that was not taken.

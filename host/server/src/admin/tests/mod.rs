@@ -5,6 +5,7 @@
 
 mod input;
 mod life;
+mod quotas;
 mod releases;
 mod walls;
 
@@ -26,6 +27,8 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use crate::app::App;
+use crate::config::egress::Egress;
+use crate::config::telemetry::Telemetry;
 
 /// 2026-11-20T12:00:00Z.
 const NOON: Moment = 1_795_176_000_000;
@@ -71,16 +74,20 @@ impl Api {
         let settings = RuntimeSettings {
             artifacts_dir: artifacts.path().to_owned(),
             compiler: "none".into(),
+            compile: jackfield_runtime::CompileSettings::standard(),
             node_key: [1; 32],
             small_slots: 1,
             large_slots: 1,
             workers: 1,
             artifact_bytes_max: 64 << 20,
             yield_fuel: 500_000,
+            files_reserved: 500,
         };
         let runtime = Runtime::start(settings, store.blobs()).unwrap();
         let clock = Arc::new(SetClock(AtomicU64::new(NOON)));
-        let app = App::new(store, runtime, clock.clone());
+        let egress = Egress { allow_private: vec!["127.0.0.0/8".parse().unwrap()], ..Egress::default() };
+        let gate = crate::gate::gate(&egress, &store, clock.clone()).unwrap();
+        let app = App::new(store, runtime, gate, clock.clone(), 1_000, Telemetry::quiet());
         crate::bootstrap::prepare(&app).await.unwrap();
         let operator = super::ensure_operator_token(&app).await.unwrap().unwrap();
         let router = super::router(app.clone());
@@ -124,7 +131,7 @@ impl Api {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, 16 << 20).await.unwrap();
-        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
+        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or_else(|_| String::from_utf8_lossy(&bytes).into()) };
         Got { status: parts.status, headers: parts.headers, body }
     }
 

@@ -56,6 +56,77 @@ async fn a_release_gets_no_grant_that_its_plugin_does_not_import_and_no_plugin_b
 }
 
 #[tokio::test]
+async fn http_is_granted_with_rules_alone_and_the_release_keeps_them_for_ever() {
+    let api = Api::furnished().await;
+    api.plugin("acme", "ivr", 1, &["say"], "").await;
+    let path = format!("{FLOW}/releases");
+    let call = |body: Value| api.call(&api.acme, Method::POST, &path, body);
+    let rule = json!({ "host": "api.example.com", "methods": ["GET", "POST"] });
+    let no_rules = call(json!({ "plugin": "ivr", "grants": ["http"] })).await;
+    assert_eq!((no_rules.problem(), &no_rules.body["at"]), ((422, "bad-grant"), &json!("egress")));
+    let no_grant = call(json!({ "plugin": "ivr", "grants": ["log"], "egress": [rule] })).await;
+    assert_eq!((no_grant.problem(), &no_grant.body["at"]), ((422, "bad-grant"), &json!("egress")));
+    for (bad, at) in [
+        (json!({ "host": "*.com", "methods": ["GET"] }), "egress[0]"),
+        (json!({ "host": "Example.com", "methods": ["GET"] }), "egress[0]"),
+        (json!({ "host": "api.example.com", "methods": [] }), "egress[0]"),
+        (json!({ "host": "api.example.com", "methods": ["CONNECT"] }), "egress[0].methods[0]"),
+        (json!({ "host": "api.example.com", "methods": ["GET"], "port": 0 }), "egress[0]"),
+        (json!({ "host": "api.example.com", "methods": ["GET"], "scheme": "http" }), "egress[0].scheme"),
+        (json!({ "host": "api.example.com", "methods": ["GET"], "path": "/" }), "egress[0]"),
+        (json!({ "host": "169.254.169.254", "methods": ["GET"] }), "egress[0].host"),
+        (json!({ "host": "::ffff:10.0.0.1", "methods": ["GET"] }), "egress[0].host"),
+    ] {
+        let got = call(json!({ "plugin": "ivr", "egress": [bad.clone()] })).await;
+        assert_eq!(got.problem(), (400, "invalid"), "{bad}: {}", got.body);
+        assert!(got.body["at"].as_str().unwrap_or_default().starts_with(at), "{bad}: {}", got.body);
+    }
+    let made = call(json!({ "plugin": "ivr", "egress": [rule, { "host": "127.0.0.1", "methods": ["GET"], "port": 8443 }] })).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
+    assert_eq!(made.body["grants"], json!(["settings", "http", "log"]), "rules ask for the grant");
+    let shown = api.get(&api.acme, &format!("{FLOW}/releases/1")).await;
+    let rules = json!([
+        { "scheme": "https", "host": "api.example.com", "port": 443, "methods": ["GET", "POST"] },
+        { "scheme": "https", "host": "127.0.0.1", "port": 8443, "methods": ["GET"] },
+    ]);
+    assert_eq!(shown.body["egress"], rules);
+    assert_eq!(api.get(&api.acme, &format!("{FLOW}/egress")).await.body["items"], json!([]));
+}
+
+#[tokio::test]
+async fn a_secret_goes_in_and_never_comes_out() {
+    let api = Api::furnished().await;
+    let path = "/v1/tenants/acme/secrets/crm";
+    let set = |body: Value| api.call(&api.acme, Method::PUT, path, body);
+    let canary = "canary-1b2c3d4e5f";
+    for (bad, at) in [
+        (json!({ "value": canary, "hosts": [] }), "hosts"),
+        (json!({ "value": canary, "hosts": ["*.example.com"] }), "hosts[0]"),
+        (json!({ "value": canary, "hosts": ["api.example.com", "https://api.example.com"] }), "hosts[1]"),
+        (json!({ "value": format!("{canary}\r\nx: y"), "hosts": ["api.example.com"] }), "value"),
+        (json!({ "value": "", "hosts": ["api.example.com"] }), "value"),
+    ] {
+        let got = set(bad.clone()).await;
+        assert_eq!((got.problem(), got.body["at"].as_str()), ((400, "invalid"), Some(at)), "{bad}: {}", got.body);
+        assert!(!got.body.to_string().contains(canary), "{}", got.body);
+    }
+    // Hosts without the value would let somebody who does not know it send it to himself.
+    assert_eq!(set(json!({ "hosts": ["evil.example"] })).await.problem(), (400, "invalid"));
+    let made = set(json!({ "value": canary, "hosts": ["api.example.com", "eu.example.com:8443"] })).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
+    let again = set(json!({ "value": format!("{canary}-2"), "hosts": ["api.example.com"] })).await;
+    assert_eq!(again.status, StatusCode::OK);
+    let (shown, listed) = (api.get(&api.acme, path).await, api.get(&api.acme, "/v1/tenants/acme/secrets").await);
+    assert_eq!((&shown.body["hosts"], &listed.body["items"][0]["handle"]), (&json!(["api.example.com:443"]), &json!("crm")));
+    for got in [&made, &again, &shown, &listed] {
+        assert!(!got.body.to_string().contains(canary), "{}", got.body);
+    }
+    assert_eq!(api.get(&api.acme, "/v1/tenants/acme-sub/secrets").await.body["items"], json!([]), "a secret is not inherited");
+    assert_eq!(api.call(&api.acme, Method::DELETE, path, Value::Null).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(api.get(&api.acme, path).await.problem(), (404, "not-found"));
+}
+
+#[tokio::test]
 async fn rolling_back_goes_to_what_was_live_before_and_never_returns_to_what_was_rolled_back() {
     let api = Api::furnished().await;
     api.plugin("acme", "ivr", 1, &["say"], "").await;

@@ -17,6 +17,7 @@ fn path_of(route: &Route, tenant: &str) -> String {
         ("{name}", "sales"),
         ("{contact}", "0193490a-5d80-7000-8000-000000000001"),
         ("{id}", "0123456789abcdef"),
+        ("{digest}", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
     ];
     names.iter().fold(route.path.to_owned(), |path, (name, value)| path.replace(name, value))
 }

@@ -10,7 +10,7 @@ use jackfield_domain::fallback::{AnsweredBy, FailureKind};
 use jackfield_domain::trail::{AttemptRecord, Told, Turn};
 use jiff::tz::TimeZone;
 
-use super::words::{actions, event, quote};
+use super::words::{actions, event, quote, requested};
 use crate::cli::when::{clock, full, span};
 
 /// Of a limit, in percent: from there on it is worth a line.
@@ -98,6 +98,10 @@ fn entry(page: &mut Page, turn: &Turn, zone: &TimeZone, all: bool) {
     if let Some(barred) = turn.barred {
         page.line("barred", &format!("no plugin ran: {}", barred.code()));
     }
+    if !turn.lost.is_empty() {
+        let fuel: u64 = turn.lost.iter().map(|lost| lost.used.fuel).sum();
+        page.line("in vain", &format!("{} before, whose commit met a conflict; {fuel} fuel", turn.lost.len()));
+    }
     for attempt in &turn.attempts {
         attempt_lines(page, attempt, all);
     }
@@ -115,6 +119,9 @@ fn entry(page: &mut Page, turn: &Turn, zone: &TimeZone, all: bool) {
     }
     if turn.decision.is_some() {
         page.line("took", &took(turn));
+    }
+    if let Some(trace) = &turn.trace {
+        page.line("trace", trace);
     }
 }
 
@@ -143,7 +150,7 @@ fn why_not(turn: &Turn) -> String {
 
 fn attempt_lines(page: &mut Page, attempt: &AttemptRecord, all: bool) {
     page.line("ran", &format!("{} of release {}, {}", attempt.function, attempt.release, version(attempt)));
-    let told: Vec<String> = attempt.told.iter().map(told).collect();
+    let told: Vec<String> = attempt.told.iter().flat_map(told).collect();
     lines(page, "asked", &told, all);
     let log: Vec<String> = attempt.log.iter().map(log_line).collect();
     lines(page, "logged", &log, all);
@@ -171,9 +178,13 @@ fn lines(page: &mut Page, name: &str, lines: &[String], all: bool) {
     }
 }
 
-fn told(told: &Told) -> String {
+/// One line for a question, or one for each request that left with it.
+fn told(told: &Told) -> Vec<String> {
+    if !told.requests.is_empty() {
+        return told.requests.iter().map(|request| format!("{} {}", told.name, requested(request))).collect();
+    }
     let answer = told.gist.clone().unwrap_or_else(|| format!("an answer kept by its digest {}", told.answer.short()));
-    format!("{} -> {answer}", told.name)
+    vec![format!("{} -> {answer}", told.name)]
 }
 
 fn log_line(line: &LogLine) -> String {

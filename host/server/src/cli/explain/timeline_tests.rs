@@ -116,6 +116,25 @@ fn limits_that_were_not_neared_show_only_when_all_is_asked_for() {
 }
 
 #[test]
+fn every_request_to_the_outside_has_a_line_of_its_own() {
+    let mut turns = turns();
+    let requests = json!([
+        {"method": "GET", "target": "https://crm.example.com:443/v1/customers?number=…", "address": "198.51.100.7:443", "outcome": "200",
+         "detail": null, "sent_bytes": 120, "received_bytes": 340, "took_us": 12_340},
+        {"method": "POST", "target": "", "address": null, "outcome": "bad-request", "detail": "url: cannot be read", "sent_bytes": 0,
+         "received_bytes": 0, "took_us": 20},
+    ]);
+    turns[0].attempts[0].told[1].requests = serde_json::from_value(requests).unwrap();
+    let text = timeline(&contact(), &turns, &TimeZone::UTC, false);
+    for line in [
+        "settings.all GET https://crm.example.com:443/v1/customers?number=… -> 200 in 12.3 ms, 120 B out, 340 B in at 198.51.100.7:443",
+        "settings.all POST what is no URL -> bad-request (url: cannot be read) in 0.0 ms, 0 B out, 0 B in",
+    ] {
+        assert!(text.contains(line), "{line:?} is not in\n{text}");
+    }
+}
+
+#[test]
 fn the_same_contact_always_reads_the_same() {
     assert_eq!(told_in("UTC", true), told_in("UTC", true));
 }

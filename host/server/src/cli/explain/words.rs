@@ -8,6 +8,8 @@ use jackfield_domain::contact::decision::{
 };
 use jackfield_domain::contact::event::{Event, Input, InputOutcome};
 
+use jackfield_domain::request::RequestRecord;
+
 use crate::cli::when::span;
 
 /// Long enough to recognise a prompt by.
@@ -191,6 +193,19 @@ fn send(message: &SendMessage) -> String {
 fn voicemail(asked: &Voicemail) -> String {
     let mailbox = asked.mailbox.as_ref().map(|mailbox| format!(" to {mailbox}")).unwrap_or_default();
     format!("voicemail{mailbox} of at most {}{}", span(asked.max_length_ms), first(&asked.prompts))
+}
+
+/// A request to the outside: what was asked of whom, what came of it, how long it took, and what crossed the network.
+pub(crate) fn requested(request: &RequestRecord) -> String {
+    let RequestRecord { method, target, address, outcome, detail, sent_bytes, received_bytes, took_us } = request;
+    let whom = if target.is_empty() { "what is no URL" } else { target };
+    let detail = detail.as_ref().map(|detail| format!(" ({detail})")).unwrap_or_default();
+    let address = address.as_ref().map(|address| format!(" at {address}")).unwrap_or_default();
+    format!(
+        "{method} {whom} -> {outcome}{detail} in {}.{} ms, {sent_bytes} B out, {received_bytes} B in{address}",
+        took_us / 1_000,
+        took_us % 1_000 / 100
+    )
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use jackfield_domain::tenant::address;
 use serde_json::json;
 
 use crate::cli::print::{items, plain, table, text};
-use crate::cli::session::{Outcome, Session, segment};
+use crate::cli::session::{Outcome, Session, given, segment};
 
 /// Verbs of addresses.
 #[derive(Debug, Subcommand)]
@@ -24,6 +24,9 @@ pub enum Address {
         /// Where its contacts go.
         #[arg(long)]
         flow: FlowName,
+        /// No quota bars its contacts: an emergency line. Set from above the tenant.
+        #[arg(long)]
+        priority: bool,
     },
     /// See those of the tenant.
     List,
@@ -38,8 +41,13 @@ impl Address {
     pub(crate) async fn run(self, session: &Session) -> Outcome {
         let base = session.inside("addresses").await?;
         match self {
-            Self::Bind { address, connection, flow } => {
-                let answer = session.post(&base, &json!({ "address": address, "connection": connection, "flow": flow })).await?;
+            Self::Bind { address, connection, flow, priority } => {
+                let answer = session.post(&base, &given([
+                        ("address", Some(json!(address))),
+                        ("connection", Some(json!(connection))),
+                        ("flow", Some(json!(flow))),
+                        ("priority", priority.then_some(json!(true))),
+                    ])).await?;
                 session.show(&answer, |answer| {
                     let notes = answer.get("notes").map(plain).filter(|notes| notes != "-").map(|notes| format!("\nnote: {notes}"));
                     format!("{address} goes to flow {flow}{}", notes.unwrap_or_default())
@@ -48,7 +56,7 @@ impl Address {
             Self::List => {
                 let all = session.list(&base).await?;
                 session.show(&all, |all| {
-                    let names = ["address", "flow", "connection"];
+                    let names = ["address", "flow", "connection", "priority"];
                     let rows: Vec<_> = items(all).iter().map(|item| names.iter().map(|name| text(item, name)).collect()).collect();
                     table(&names, &rows)
                 })

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use jackfield_domain::id::ConnectionId;
 use serde_json::{Value, json};
 
+use crate::cli::nouns::alone;
 use crate::cli::print::{fields, items, plain, table, text};
 use crate::cli::session::{Outcome, Session, given, read_json, read_secret};
 use crate::cli::when;
@@ -39,6 +40,14 @@ pub enum Connection {
         id: ConnectionId,
         /// A file with a draft, "-" for standard input; without it the route is removed.
         file: Option<PathBuf>,
+    },
+    /// Write what answers its calls while this server is away: documents to host elsewhere, an index and how to do it.
+    Fallback {
+        /// Which.
+        id: ConnectionId,
+        /// The folder to write; a new one, or one that an earlier run wrote.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
     },
     /// Delete one that no address uses.
     Delete {
@@ -155,6 +164,7 @@ impl Connection {
                 };
                 session.say(&answer, &format!("connection {id}: the route for unbound addresses is changed"))
             }
+            Self::Fallback { id, out } => alone::write(session, &base, &id, &out).await,
             Self::Delete { id } => {
                 let answer = session.delete(&format!("{base}/{id}")).await?;
                 session.say(&answer, &format!("connection {id} is deleted"))

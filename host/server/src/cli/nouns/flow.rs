@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use jackfield_domain::flow::egress::EgressRule;
 use jackfield_domain::id::{AliasName, FlowName, PluginName, TenantId};
 use serde_json::{Value, json};
 
@@ -38,6 +39,11 @@ pub enum Flow {
     Release(Release),
     /// See the releases of a flow.
     Releases {
+        /// Which flow.
+        name: FlowName,
+    },
+    /// See what requests to the outside came to, per release and host, since the server started.
+    Egress {
         /// Which flow.
         name: FlowName,
     },
@@ -88,9 +94,12 @@ pub struct Release {
     /// Whose plugin: the tenant's own, an ancestor's or the platform's [default: the nearest that has it].
     #[arg(long)]
     owner: Option<TenantId>,
-    /// What it may use, separated by commas [default: all that it imports but http].
+    /// What it may use, separated by commas [default: all that it imports; http with --egress alone].
     #[arg(long, value_delimiter = ',')]
     grants: Option<Vec<String>>,
+    /// What it may reach with http, for example "GET,POST https://api.example.com"; may be repeated.
+    #[arg(long, value_name = "METHODS URL")]
+    egress: Vec<EgressRule>,
     /// A file with limits as JSON, each at most the tenant's.
     #[arg(long)]
     limits: Option<PathBuf>,
@@ -123,6 +132,7 @@ impl Flow {
             Self::Show { name } => session.show(&session.get(&format!("{base}/{name}"), &[]).await?, card),
             Self::Release(new) => release(session, &base, new).await,
             Self::Releases { name } => releases(session, &base, &name).await,
+            Self::Egress { name } => egress(session, &base, &name).await,
             Self::Activate { name, release, alias } => activate(session, &base, &name, release, &alias).await,
             Self::Rollback { name } => {
                 let answer = session.post(&format!("{base}/{name}/rollback"), &json!({})).await?;
@@ -149,6 +159,7 @@ async fn release(session: &Session, base: &str, new: Release) -> Outcome {
         ("tenant", new.owner.map(|owner| json!(owner))),
         ("grants", new.grants.map(Value::from)),
         ("limits", limits),
+        ("egress", (!new.egress.is_empty()).then(|| json!(new.egress))),
         ("note", Some(json!(new.note))),
     ]);
     let answer = session.post(&format!("{base}/{}/releases", new.name), &body).await?;
@@ -190,6 +201,21 @@ async fn releases(session: &Session, base: &str, name: &FlowName) -> Outcome {
             vec![number, mark, version(release), text(release, "settings_revision"), made, text(release, "by"), ran, text(release, "note")]
         };
         table(&["release", "", "plugin", "settings", "made", "by", "ran", "note"], &items(all).iter().map(row).collect::<Vec<_>>())
+    })
+}
+
+async fn egress(session: &Session, base: &str, name: &FlowName) -> Outcome {
+    let all = session.get(&format!("{base}/{name}/egress"), &[]).await?;
+    session.show(&all, |all| {
+        let row = |host: &Value| {
+            let ms = |name: &str| host.get(name).and_then(Value::as_u64).map_or_else(|| "-".to_owned(), |us| format!("{} ms", us.div_ceil(1_000)));
+            let outcomes = host.get("outcomes").and_then(Value::as_object).into_iter().flatten();
+            let outcomes: Vec<String> = outcomes.map(|(outcome, count)| format!("{outcome} {count}")).collect();
+            let mark = if host.get("open") == Some(&Value::Bool(true)) { "not asked now" } else { "" };
+            let (release, host) = (text(host, "release"), text(host, "host"));
+            vec![release, host, outcomes.join(", "), ms("p50_us"), ms("p99_us"), ms("max_us"), mark.to_owned()]
+        };
+        table(&["release", "host", "outcomes", "p50", "p99", "longest", ""], &items(all).iter().map(row).collect::<Vec<_>>())
     })
 }
 

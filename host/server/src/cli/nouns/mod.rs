@@ -3,14 +3,18 @@
 //! `cli::admin` chooses the noun. A verb ends with the session's `show` or `say`; none prints by itself.
 
 pub mod address;
+mod alone;
 pub mod closure;
 pub mod connection;
 pub mod contacts;
 pub mod entry;
 pub mod flow;
+pub mod host;
 pub mod hours;
 pub mod plugin;
+pub mod quota;
 pub mod route;
+pub mod secret;
 pub mod settings;
 pub mod tenant;
 pub mod token;

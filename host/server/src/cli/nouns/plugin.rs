@@ -37,7 +37,9 @@ impl Plugin {
         let base = session.inside("plugins").await?;
         match self {
             Self::Upload { name, file } => {
-                let reply = session.upload(&format!("{base}/{name}/versions"), read(&file).await?).await?;
+                let path = format!("{base}/{name}/versions");
+                let upload = session.upload(&path, read(&file).await?);
+                let reply = crate::cli::waiting::tell(session, &format!("plugin {name}"), upload).await?;
                 let known = if reply.status == 200 { "these bytes are known already" } else { "uploaded" };
                 session.show(&reply.body, |version| format!("{known}\n{}", card(version)))
             }

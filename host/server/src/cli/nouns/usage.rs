@@ -1,6 +1,7 @@
-//! Speaks of usage: what ran and what it cost, by the tenant's local day, flow and release.
+//! Speaks of usage: what ran and what it cost, by the tenant's local day, flow, release and purpose.
 //!
-//! `cli::admin` runs it. Counters have names that the server chooses, so a column is made for every name that comes.
+//! `cli::admin` runs it. There are more counters than fit on a screen, so a table shows those that people look for; `--wide` shows all
+//! that are not zero, `--csv` and `--json` all there are.
 
 use clap::Args;
 use serde_json::Value;
@@ -9,7 +10,13 @@ use crate::cli::print::{items, table, text};
 use crate::cli::session::{Outcome, Session};
 use crate::cli::when;
 
-/// Which days.
+/// What people look for first, in the order of a table.
+const NARROW: [&str; 9] =
+    ["contacts_begun", "events", "invocations", "failures", "fuel", "guest_us", "host_us", "memory_bytes_peak", "http_calls"];
+/// What a row is about.
+const PLACE: [&str; 5] = ["tenant", "day", "flow", "release", "purpose"];
+
+/// Which days, and of what.
 #[derive(Debug, Args)]
 pub struct Usage {
     /// The first local day, for example 2026-11-01 [default: today].
@@ -18,6 +25,24 @@ pub struct Usage {
     /// The last local day [default: today].
     #[arg(long)]
     to: Option<String>,
+    /// Of one flow.
+    #[arg(long)]
+    flow: Option<String>,
+    /// Of one release, by number; none for what no plugin answered.
+    #[arg(long)]
+    release: Option<String>,
+    /// live, shadow, replay or test [default: all].
+    #[arg(long)]
+    purpose: Option<String>,
+    /// Of everyone below the tenant as well.
+    #[arg(long)]
+    subtree: bool,
+    /// As CSV, for a spreadsheet.
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
+    /// Every counter that is not zero.
+    #[arg(long, conflicts_with = "csv")]
+    wide: bool,
 }
 
 impl Usage {
@@ -26,25 +51,49 @@ impl Usage {
         let today: String = when::short(session.now(), &zone).chars().take(10).collect();
         let (from, to) = (self.from.unwrap_or_else(|| today.clone()), self.to.unwrap_or(today));
         let path = session.inside("usage").await?;
-        let answer = session.get(&path, &[("from", &from), ("to", &to)]).await?;
-        session.show(&answer, rows)
+        let mut query = vec![("from", from.as_str()), ("to", to.as_str())];
+        for (name, given) in [("flow", &self.flow), ("release", &self.release), ("purpose", &self.purpose)] {
+            query.extend(given.as_deref().map(|given| (name, given)));
+        }
+        if self.subtree {
+            query.push(("subtree", "true"));
+        }
+        if self.csv {
+            query.push(("format", "csv"));
+            return session.show_text(&session.get_text(&path, &query).await?);
+        }
+        let answer = session.get(&path, &query).await?;
+        let is_wide = self.wide;
+        session.show(&answer, |answer| rows(answer, is_wide))
     }
 }
 
-/// One column for every counter that any row has: counters are added over time.
-fn rows(answer: &Value) -> String {
-    let mut names: Vec<&str> = Vec::new();
-    for row in items(answer) {
-        if let Some(Value::Object(counts)) = row.get("counts") {
-            names.extend(counts.keys().map(String::as_str).filter(|name| !names.contains(name)).collect::<Vec<_>>());
-        }
-    }
-    names.sort_unstable();
-    let heads: Vec<&str> = ["day", "flow", "release"].into_iter().chain(names.iter().copied()).collect();
-    let row = |row: &Value| {
-        let counts = row.get("counts").unwrap_or(&Value::Null);
-        let fixed = ["day", "flow", "release"].into_iter().map(|name| text(row, name));
-        fixed.chain(names.iter().map(|name| text(counts, name))).collect::<Vec<_>>()
+/// A table with the totals below.
+fn rows(answer: &Value, is_wide: bool) -> String {
+    let none = Value::Null;
+    let totals = answer.get("totals").unwrap_or(&none);
+    let names: Vec<&str> = match (is_wide, totals) {
+        (true, Value::Object(counts)) => counts.iter().filter(|(_, number)| number.as_u64() != Some(0)).map(|(name, _)| name.as_str()).collect(),
+        _ => NARROW.to_vec(),
     };
-    table(&heads, &items(answer).iter().map(row).collect::<Vec<_>>())
+    let heads: Vec<&str> = PLACE.into_iter().chain(names.iter().copied()).collect();
+    let numbers = |counts: &Value| names.iter().map(|name| number(counts, name)).collect::<Vec<_>>();
+    let row = |row: &Value| {
+        let counts = row.get("counts").unwrap_or(&none);
+        PLACE.into_iter().map(|name| text(row, name)).chain(numbers(counts)).collect::<Vec<_>>()
+    };
+    let mut lines: Vec<Vec<String>> = items(answer).iter().map(row).collect();
+    if !lines.is_empty() {
+        let blank = ["total", "", "", "", ""].map(str::to_owned);
+        lines.push(blank.into_iter().chain(numbers(totals)).collect());
+    }
+    table(&heads, &lines)
+}
+
+/// What is not counted is zero, and a zero is a dash: so the rest stands out.
+fn number(counts: &Value, name: &str) -> String {
+    match counts.get(name).and_then(Value::as_u64) {
+        None | Some(0) => "-".to_owned(),
+        Some(number) => number.to_string(),
+    }
 }

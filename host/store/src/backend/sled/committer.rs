@@ -12,12 +12,14 @@ use std::fs::File;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use ::sled::Db;
 use jackfield_domain::ports::rows::{Batch, CommitError, Kept, RowsFault};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::layout;
+use crate::backend::groups::Groups;
 use crate::backend::guard::{self, Changes, View};
 
 /// Most batches of one group: so many waiters are woken at once, and a thousand share a sync as well as ten thousand would.
@@ -117,6 +119,7 @@ pub(super) struct Committer {
     pub syncing: Box<dyn Syncing>,
     pub revision: u64,
     pub flights: Flights,
+    pub groups: Arc<Groups>,
 }
 
 impl Committer {
@@ -148,6 +151,7 @@ impl Committer {
     }
 
     fn group(&mut self, jobs: &[Job]) -> Result<Vec<Result<(), CommitError>>, RowsFault> {
+        let begun = Instant::now();
         let mut group = Changes::new();
         let mut outcomes = Vec::with_capacity(jobs.len());
         for job in jobs {
@@ -167,6 +171,7 @@ impl Committer {
         self.db.flush().map_err(|e| layout::fault(&e))?;
         self.syncing.sync().map_err(|e| RowsFault { why: format!("the file cannot be synced: {e}") })?;
         self.flights.land();
+        self.groups.landed(jobs.len(), begun.elapsed());
         Ok(outcomes)
     }
 }

@@ -14,7 +14,7 @@ pub(crate) use committer::Syncing;
 
 use std::fs::File;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ use jackfield_domain::ports::rows::{Batch, CommitError, Kept, Page, Rows, RowsFa
 use tokio::sync::{mpsc, oneshot};
 
 use self::committer::{Committer, FileSync, Flights, Job};
+use super::groups::Groups;
 use super::guard::Changes;
 use crate::fault::StoreFault;
 
@@ -41,6 +42,7 @@ pub(crate) struct Sled {
     queue: Mutex<Option<mpsc::Sender<Job>>>,
     committer: Mutex<Option<JoinHandle<()>>>,
     flights: Flights,
+    groups: Arc<Groups>,
 }
 
 struct Opened {
@@ -65,7 +67,9 @@ impl Sled {
         let own = file.try_clone().map_err(|e| unusable(e.to_string()))?;
         let flights = Flights::default();
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
-        let committer = Committer { db: db.clone(), jobs, syncing: syncing(file), revision, flights: flights.clone() };
+        let groups = Arc::new(Groups::default());
+        let syncing = syncing(file);
+        let committer = Committer { db: db.clone(), jobs, syncing, revision, flights: flights.clone(), groups: Arc::clone(&groups) };
         let thread = std::thread::Builder::new().name("committer".to_owned()).spawn(move || committer.run());
         let thread = thread.map_err(|e| unusable(format!("the committer's thread cannot be started: {e}")))?;
         Ok(Self {
@@ -73,7 +77,13 @@ impl Sled {
             queue: Mutex::new(Some(queue)),
             committer: Mutex::new(Some(thread)),
             flights,
+            groups,
         })
+    }
+
+    /// Where its groups are counted.
+    pub(crate) fn groups(&self) -> Arc<Groups> {
+        Arc::clone(&self.groups)
     }
 
     fn read<T>(&self, read: impl FnOnce(&Db) -> Result<T, RowsFault>) -> Result<T, RowsFault> {

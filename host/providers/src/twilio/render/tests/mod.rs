@@ -1,3 +1,4 @@
+mod alone;
 mod cases;
 mod wild;
 

@@ -1,0 +1,129 @@
+//! Tells whether the guests' threads make progress: a beat of their own timer, and guests that should have ended long ago.
+//!
+//! The runtime starts one beside the guests and counts every guest in and out; health reads it. The beat stops where all threads are
+//! stuck. One stuck thread of many does not stop it, because the others take its timers over; but the guest on it outlives its time, and
+//! a guest cannot do that by itself: it yields by fuel and its wall time ends it. Both are looked at without a lock that a guest's
+//! thread could be holding while it is stuck.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+
+/// Often enough that a missing beat is seen within a second, seldom enough to cost nothing.
+const BEAT: Duration = Duration::from_millis(250);
+/// A guest ends at its wall time and one stretch of fuel. A machine that is far too busy may take longer over it, but not seconds.
+const OVERDUE: Duration = Duration::from_secs(5);
+
+/// How the guests' threads do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GuestPulse {
+    /// Since their timer last rang.
+    pub since_beat: Duration,
+    /// Guests that run long past their time.
+    pub overdue: usize,
+}
+
+/// Counts beats and guests.
+#[derive(Debug)]
+pub(crate) struct Pulse {
+    began: Instant,
+    beat_ms: AtomicU64,
+    next: AtomicU64,
+    due: Mutex<HashMap<u64, Instant>>,
+}
+
+/// A guest that runs; dropped when it has ended, however that happens.
+pub(crate) struct Running {
+    pulse: Arc<Pulse>,
+    id: u64,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.pulse.due().remove(&self.id);
+    }
+}
+
+impl Pulse {
+    /// Starts to beat on the guests' threads, for as long as they run.
+    pub(crate) fn start(guests: &Handle) -> Arc<Self> {
+        let pulse =
+            Arc::new(Self { began: Instant::now(), beat_ms: AtomicU64::new(0), next: AtomicU64::new(0), due: Mutex::default() });
+        let beating = Arc::downgrade(&pulse);
+        guests.spawn(async move {
+            while let Some(pulse) = beating.upgrade() {
+                pulse.beat_ms.store(pulse.age_ms(), Ordering::Relaxed);
+                drop(pulse);
+                tokio::time::sleep(BEAT).await;
+            }
+        });
+        pulse
+    }
+
+    /// A guest begins and should have ended after that.
+    pub(crate) fn enter(self: &Arc<Self>, within: Duration) -> Running {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        self.due().insert(id, Instant::now() + within + OVERDUE);
+        Running { pulse: Arc::clone(self), id }
+    }
+
+    /// How they do now.
+    pub(crate) fn now(&self) -> GuestPulse {
+        let since_beat = Duration::from_millis(self.age_ms().saturating_sub(self.beat_ms.load(Ordering::Relaxed)));
+        let now = Instant::now();
+        GuestPulse { since_beat, overdue: self.due().values().filter(|due| **due < now).count() }
+    }
+
+    fn age_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn due(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Instant>> {
+        // Held for an insertion or a removal; nothing panics meanwhile.
+        self.due.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_that_are_stuck_stop_the_beat_and_one_that_runs_again_starts_it() {
+        let guests = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
+        let pulse = Pulse::start(guests.handle());
+        let (stuck, release) = std::sync::mpsc::channel::<()>();
+        let (entered, in_it) = std::sync::mpsc::channel();
+        guests.spawn(async move {
+            entered.send(()).unwrap();
+            let _ = release.recv();
+        });
+        in_it.recv().unwrap();
+        let since = Instant::now();
+        while pulse.now().since_beat < 4 * BEAT {
+            assert!(since.elapsed() < Duration::from_secs(60), "a stuck thread goes on beating");
+            std::thread::yield_now();
+        }
+        drop(stuck);
+        while pulse.now().since_beat > 2 * BEAT {
+            assert!(since.elapsed() < Duration::from_secs(60), "the beat does not come back");
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_guest_that_outlives_its_time_is_counted_until_it_ends() {
+        let guests = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
+        let pulse = Pulse::start(guests.handle());
+        let running = pulse.enter(Duration::from_secs(1));
+        assert_eq!(pulse.now().overdue, 0);
+        // As if it had begun long ago.
+        pulse.due().values_mut().for_each(|due| *due -= Duration::from_secs(7));
+        assert_eq!(pulse.now().overdue, 1);
+        drop(running);
+        assert_eq!(pulse.now().overdue, 0);
+    }
+}

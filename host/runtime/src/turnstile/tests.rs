@@ -1,0 +1,207 @@
+//! Holds the turnstile to its promises: by the rule alone, and with tasks that come, wait and vanish.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+
+use super::*;
+
+fn rules() -> Rules {
+    Rules {
+        places: 1,
+        express: 0,
+        slots: [8, 2],
+        tenant_slots: [4, 1],
+        line_max: 100,
+        waiting_max: 1_000,
+        wait_max: Duration::from_secs(3_600),
+    }
+}
+
+fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+fn tenant(name: &str) -> TenantId {
+    name.parse().unwrap()
+}
+
+fn now<T>(poll: Poll<Result<T, Refused>>) -> T {
+    match poll {
+        Poll::Ready(Ok(place)) => place,
+        Poll::Ready(Err(Refused)) => panic!("it was refused"),
+        Poll::Pending => panic!("it waits"),
+    }
+}
+
+const SMALL: SlotClass = SlotClass::Small;
+
+/// Serves everybody who waits and tells how the places went, each held for as long as its tenant always holds one.
+fn serve(lines: &mut Lines<u32>, mut at: Instant, places: usize, held: impl Fn(&TenantId) -> Duration) -> Vec<TenantId> {
+    let mut served = Vec::new();
+    for _ in 0..places {
+        let Some((tenant, waiter)) = lines.next(at) else { break };
+        let took = held(&tenant);
+        at += took;
+        lines.leave(&tenant, waiter.class, Some(took), true, at);
+        served.push(tenant);
+    }
+    served
+}
+
+fn stand(lines: &mut Lines<u32>, tenant: &TenantId, priority: Priority, at: Instant) {
+    lines.stand(tenant, priority, Waiter { class: SMALL, returns: false, who: 0 }, at);
+}
+
+#[test]
+fn a_quiet_tenant_passes_every_loud_one() {
+    let at = Instant::now();
+    let mut lines = Lines::<u32>::new(rules());
+    let loud: Vec<TenantId> = (0..20).map(|number| tenant(&format!("loud-{number}"))).collect();
+    for _ in 0..20 {
+        loud.iter().for_each(|loud| stand(&mut lines, loud, Priority::Arrival, at));
+    }
+    // Each has had a turn and is in debt.
+    serve(&mut lines, at, 40, |_| Duration::from_millis(50));
+    stand(&mut lines, &tenant("quiet"), Priority::Arrival, at);
+    assert_eq!(serve(&mut lines, at, 1, |_| Duration::from_millis(1)), [tenant("quiet")]);
+}
+
+#[test]
+fn tenants_share_time_and_not_turns() {
+    let at = Instant::now();
+    let mut lines = Lines::<u32>::new(rules());
+    let (heavy, small) = (tenant("heavy"), tenant("small"));
+    for _ in 0..90 {
+        stand(&mut lines, &heavy, Priority::Arrival, at);
+        stand(&mut lines, &small, Priority::Arrival, at);
+    }
+    let held = |tenant: &TenantId| Duration::from_millis(if tenant.as_str() == "heavy" { 40 } else { 10 });
+    let served = serve(&mut lines, at, 100, held);
+    let of_heavy = served.iter().filter(|tenant| **tenant == heavy).count();
+    assert!((15..=25).contains(&of_heavy), "four times as long makes a fourth of the turns: {of_heavy} of 100");
+}
+
+#[test]
+fn within_a_tenant_who_is_in_a_call_goes_first() {
+    let at = Instant::now();
+    let mut lines = Lines::<u32>::new(rules());
+    let acme = tenant("acme");
+    for (who, priority) in [Priority::Background, Priority::Arrival, Priority::Running, Priority::Message].into_iter().enumerate() {
+        lines.stand(&acme, priority, Waiter { class: SMALL, returns: false, who: u32::try_from(who).unwrap() }, at);
+    }
+    let mut order = Vec::new();
+    while let Some((tenant, waiter)) = lines.next(at) {
+        order.push(waiter.who);
+        lines.leave(&tenant, SMALL, Some(Duration::from_millis(1)), true, at);
+    }
+    assert_eq!(order, [2, 1, 3, 0]);
+}
+
+#[test]
+fn the_lower_priority_is_turned_away_first() {
+    let at = Instant::now();
+    let mut lines = Lines::<u32>::new(Rules { wait_max: Duration::from_millis(100), ..rules() });
+    let acme = tenant("acme");
+    assert_eq!(lines.ask(&acme, SMALL, Priority::Arrival, at), Verdict::Go);
+    // One place, a millisecond each: sixty in line are sixty milliseconds.
+    (0..60).for_each(|_| stand(&mut lines, &acme, Priority::Arrival, at));
+    let verdicts = Priority::ALL.map(|priority| lines.ask(&acme, SMALL, priority, at));
+    assert_eq!(verdicts, [Verdict::Refused, Verdict::Refused, Verdict::Wait, Verdict::Wait, Verdict::Wait]);
+    (0..30).for_each(|_| stand(&mut lines, &acme, Priority::Arrival, at));
+    assert_eq!(lines.ask(&acme, SMALL, Priority::Arrival, at), Verdict::Refused);
+    assert_eq!(lines.ask(&acme, SMALL, Priority::Running, at), Verdict::Wait);
+    assert_ne!(lines.ask(&tenant("other"), SMALL, Priority::Arrival, at), Verdict::Refused, "the line of another tenant is not its own");
+}
+
+#[test]
+fn a_line_and_all_lines_together_are_bounded() {
+    let at = Instant::now();
+    let mut lines = Lines::<u32>::new(Rules { line_max: 3, waiting_max: 5, ..rules() });
+    let (acme, other) = (tenant("acme"), tenant("other"));
+    assert_eq!(lines.ask(&acme, SMALL, Priority::Running, at), Verdict::Go);
+    (0..3).for_each(|_| stand(&mut lines, &acme, Priority::Running, at));
+    assert_eq!(lines.ask(&acme, SMALL, Priority::Running, at), Verdict::Refused);
+    assert_eq!(lines.ask(&other, SMALL, Priority::Running, at), Verdict::Wait);
+    (0..2).for_each(|_| stand(&mut lines, &other, Priority::Running, at));
+    assert_eq!(lines.ask(&other, SMALL, Priority::Running, at), Verdict::Refused);
+}
+
+#[test]
+fn no_tenant_holds_more_than_its_part_of_the_slots_and_none_holds_up_another() {
+    let at = Instant::now();
+    let mut lines = Lines::<u32>::new(Rules { places: 100, ..rules() });
+    let (greedy, other) = (tenant("greedy"), tenant("other"));
+    let went = (0..10).filter(|_| lines.ask(&greedy, SMALL, Priority::Arrival, at) == Verdict::Go).count();
+    assert_eq!(went, 4);
+    stand(&mut lines, &greedy, Priority::Arrival, at);
+    assert!(lines.next(at).is_none());
+    assert_eq!(lines.ask(&other, SMALL, Priority::Arrival, at), Verdict::Go);
+    assert_eq!(lines.ask(&greedy, SlotClass::Large, Priority::Arrival, at), Verdict::Wait, "nobody passes the tenant's own line");
+    // Whoever stands aside keeps the slot; it takes the end of an instance to make room.
+    lines.leave(&greedy, SMALL, Some(Duration::from_millis(1)), false, at);
+    assert!(lines.next(at).is_none());
+    lines.leave(&greedy, SMALL, None, true, at);
+    assert_eq!(lines.next(at).map(|(tenant, _)| tenant), Some(greedy));
+}
+
+#[test]
+fn a_light_tenant_does_not_wait_for_those_who_never_stop() {
+    let at = Instant::now();
+    let mut lines = Lines::<u32>::new(Rules { places: 2, express: 1, ..rules() });
+    let (hog, quiet) = (tenant("hog"), tenant("quiet"));
+    assert_eq!(lines.ask(&hog, SMALL, Priority::Arrival, at), Verdict::Go);
+    assert_eq!(lines.ask(&hog, SMALL, Priority::Arrival, at), Verdict::Go);
+    assert_eq!(lines.ask(&hog, SMALL, Priority::Arrival, at), Verdict::Wait, "the express place is not for it");
+    assert_eq!(lines.ask(&quiet, SMALL, Priority::Arrival, at), Verdict::Go);
+    lines.leave(&hog, SMALL, Some(Duration::from_secs(1)), true, at);
+    lines.leave(&hog, SMALL, Some(Duration::from_secs(1)), true, at);
+    assert_eq!(lines.ask(&tenant("second"), SMALL, Priority::Arrival, at), Verdict::Go);
+    assert_eq!(lines.ask(&hog, SMALL, Priority::Arrival, at), Verdict::Wait, "it is heavy for some seconds after its last guest");
+    let later = at + Duration::from_secs(10);
+    assert_eq!(lines.ask(&hog, SMALL, Priority::Arrival, later), Verdict::Go);
+}
+
+#[test]
+fn a_place_is_never_lost_with_whoever_waited_for_it() {
+    let turnstile = Turnstile::new(rules());
+    let acme = tenant("acme");
+    let running = now(poll(pin!(turnstile.enter(&acme, SMALL, Priority::Arrival))));
+    let mut gone = Box::pin(turnstile.enter(&acme, SMALL, Priority::Arrival));
+    let mut granted_and_gone = Box::pin(turnstile.enter(&acme, SMALL, Priority::Arrival));
+    assert!(poll(gone.as_mut()).is_pending() && poll(granted_and_gone.as_mut()).is_pending());
+    drop(gone);
+    drop(running);
+    drop(granted_and_gone);
+    let again = now(poll(pin!(turnstile.enter(&acme, SMALL, Priority::Arrival))));
+    drop(again);
+    assert_eq!(turnstile.depth(), (0, 0));
+}
+
+#[test]
+fn who_stands_aside_gives_the_place_to_another_and_comes_back() {
+    let turnstile = Turnstile::new(rules());
+    let (slow, other) = (tenant("slow"), tenant("other"));
+    let mut place = now(poll(pin!(turnstile.enter(&slow, SMALL, Priority::Arrival))));
+    let (answer, network) = oneshot::channel::<()>();
+    let mut aside = Box::pin(place.aside(network));
+    assert!(poll(aside.as_mut()).is_pending());
+    let running = now(poll(pin!(turnstile.enter(&other, SMALL, Priority::Arrival))));
+    answer.send(()).unwrap();
+    assert!(poll(aside.as_mut()).is_pending(), "the place is another's until it is given back");
+    drop(running);
+    assert!(poll(aside.as_mut()).is_ready());
+    drop(aside);
+    assert_eq!(turnstile.depth().0, 1);
+    // Dropped in the middle of standing aside: neither place nor slot is lost.
+    let (_never, network) = oneshot::channel::<()>();
+    let mut aside = Box::pin(place.aside(network));
+    assert!(poll(aside.as_mut()).is_pending());
+    drop(aside);
+    drop(place);
+    assert_eq!(turnstile.depth(), (0, 0));
+    let places: Vec<_> =
+        (0..4).map(|_| Turnstile::new(rules())).map(|fresh| now(poll(pin!(fresh.enter(&slow, SMALL, Priority::Arrival))))).collect();
+    assert_eq!(places.len(), 4);
+    assert_eq!(turnstile.lock().ask(&slow, SMALL, Priority::Arrival, Instant::now()), Verdict::Go);
+}

@@ -1,0 +1,104 @@
+//! Notices which tenants' set-up a batch changes, so that what was read of it may be kept in memory until then.
+//!
+//! [`crate::Store::over`] puts it before the backend: every write of the store passes here, whoever makes it, so nothing can be changed
+//! behind a cache's back. It counts an epoch for each tenant; a cache that has seen the epoch of all that it read is right.
+//!
+//! What every event writes - contacts, turns, replies, plugin state, counters - does not count: a cache of it would never hold.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jackfield_domain::id::TenantId;
+use jackfield_domain::ports::BoxFuture;
+use jackfield_domain::ports::rows::{Batch, CommitError, Kept, Page, Rows, RowsFault, Write};
+
+use crate::keys::{self, Table};
+
+/// How often each tenant's set-up changed since the start.
+#[derive(Debug, Default)]
+pub(crate) struct Epochs {
+    counted: Mutex<HashMap<TenantId, u64>>,
+}
+
+impl Epochs {
+    /// 0 where nothing changed yet.
+    pub(crate) fn of(&self, tenant: &TenantId) -> u64 {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner).get(tenant).copied().unwrap_or_default()
+    }
+
+    fn count(&self, tenants: impl Iterator<Item = TenantId>) {
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        for tenant in tenants {
+            *counted.entry(tenant).or_default() += 1;
+        }
+    }
+}
+
+/// Rows that are watched.
+pub(crate) struct Watched {
+    rows: Arc<dyn Rows>,
+    epochs: Arc<Epochs>,
+}
+
+impl Watched {
+    pub(crate) fn new(rows: Arc<dyn Rows>, epochs: Arc<Epochs>) -> Self {
+        Self { rows, epochs }
+    }
+}
+
+/// Tables whose rows a call looks up and does not write.
+const SET_UP: [Table; 12] = [
+    Table::Flow,
+    Table::Plugin,
+    Table::Version,
+    Table::Release,
+    Table::Queue,
+    Table::QueueStatus,
+    Table::Person,
+    Table::Hours,
+    Table::Closure,
+    Table::Routes,
+    Table::TenantBinding,
+    Table::Quota,
+];
+
+fn changed(batch: &Batch) -> Vec<TenantId> {
+    let mut tenants: Vec<TenantId> = Vec::new();
+    for write in &batch.writes {
+        let key = match write {
+            Write::Put { key, .. } | Write::Delete { key, .. } => key,
+            _ => continue,
+        };
+        let whose = SET_UP.iter().find_map(|table| keys::owner_in(key, *table)).or_else(|| keys::tenant_of_row(key));
+        tenants.extend(whose.filter(|tenant| !tenants.contains(tenant)));
+    }
+    tenants
+}
+
+impl Rows for Watched {
+    fn get<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Result<Option<Kept>, RowsFault>> {
+        self.rows.get(key)
+    }
+
+    fn scan<'a>(&'a self, from: &'a [u8], to: &'a [u8], limit: usize, newest_first: bool) -> BoxFuture<'a, Result<Page, RowsFault>> {
+        self.rows.scan(from, to, limit, newest_first)
+    }
+
+    fn commit(&self, batch: Batch) -> BoxFuture<'_, Result<(), CommitError>> {
+        let tenants = changed(&batch);
+        Box::pin(async move {
+            let committed = self.rows.commit(batch).await;
+            // Counted after the rows can be read, and whatever came of it: a cache that is dropped for nothing is read once more.
+            self.epochs.count(tenants.into_iter());
+            committed
+        })
+    }
+
+    fn health(&self) -> Result<(), RowsFault> {
+        self.rows.health()
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<(), RowsFault>> {
+        self.rows.close()
+    }
+}

@@ -1,0 +1,72 @@
+//! Runs the soaks of fairness and overload, in a release build: their figures are about time.
+//!
+//! Started from a development build they start themselves again in release, as the benchmark does.
+
+use std::time::Duration;
+
+use jackfield_tests::{corpus, neighbours, overload};
+
+use crate::shell::{cargo, top};
+
+/// Ten minutes of every attacker at once.
+const NEIGHBOURS_SECONDS: u32 = 600;
+/// Half a minute of ten times what the server can do.
+const OVERLOAD_SECONDS: u32 = 30;
+/// What the issue asks for.
+const OVERLOAD_TIMES: f64 = 10.0;
+/// The quiet tenant's calls in a second.
+const QUIET_PER_SECOND: f64 = 20.0;
+/// Stretches of fuel between two yields that are compared.
+const YIELDS: [u64; 4] = [100_000, 250_000, 500_000, 1_000_000];
+
+/// The quiet tenant beside all the hostile ones.
+pub(crate) fn neighbours(seconds: Option<u32>) -> anyhow::Result<()> {
+    if cfg!(debug_assertions) {
+        return in_release("neighbours", seconds);
+    }
+    let report = block_on(neighbours::run(corpus::corpus(), scale(seconds.unwrap_or(NEIGHBOURS_SECONDS)), ""))?;
+    println!("{report}");
+    Ok(())
+}
+
+/// The same, shorter, for each stretch of fuel that may be chosen.
+pub(crate) fn yields(seconds: Option<u32>) -> anyhow::Result<()> {
+    if cfg!(debug_assertions) {
+        return in_release("yields", seconds);
+    }
+    for fuel in YIELDS {
+        let report = block_on(neighbours::run(corpus::corpus(), scale(seconds.unwrap_or(60)), &format!("yield_fuel = {fuel}")))?;
+        println!("yield after {fuel} fuel:\n{report}\n");
+    }
+    Ok(())
+}
+
+/// Ten times what the server can do.
+pub(crate) fn overload(seconds: Option<u32>) -> anyhow::Result<()> {
+    if cfg!(debug_assertions) {
+        return in_release("overload", seconds);
+    }
+    let lasting = Duration::from_secs(u64::from(seconds.unwrap_or(OVERLOAD_SECONDS)));
+    println!("{}", block_on(overload::run(OVERLOAD_TIMES, lasting))?);
+    Ok(())
+}
+
+fn scale(seconds: u32) -> neighbours::Scale {
+    let together = Duration::from_secs(u64::from(seconds));
+    neighbours::Scale { per_second: QUIET_PER_SECOND, alone: (together / 5).max(Duration::from_secs(10)), together }
+}
+
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Runtime::new()?.block_on(work)
+}
+
+fn in_release(what: &str, seconds: Option<u32>) -> anyhow::Result<()> {
+    crate::guests::build()?;
+    cargo(&top(), &["build", "--release", "--locked", "--package", "jackfield-server", "--package", "xtask"])?;
+    let seconds = seconds.map(|seconds| seconds.to_string());
+    let mut args = vec!["run", "--release", "--locked", "--package", "xtask", "--", "soak", what];
+    if let Some(seconds) = &seconds {
+        args.extend(["--rounds", seconds]);
+    }
+    cargo(&top(), &args)
+}

@@ -1,0 +1,37 @@
+//! A tenant that is quiet notices nothing of those that are loud, and what is too much is turned to the fallback at once.
+//!
+//! The short forms of the soaks `neighbours` and `overload`. They look at who answered and not at how fast: a busy machine is slow, and
+//! no promise may depend on it.
+
+use std::time::Duration;
+
+use jackfield_tests::corpus::{Guest, Sin, corpus};
+use jackfield_tests::neighbours::{self, Scale};
+use jackfield_tests::overload;
+
+/// Guests that take all they can of a worker, of memory or of the host.
+fn greedy() -> Vec<Sin> {
+    let names = ["loops", "allocates", "recurses", "floods-log", "floods-state", "floods-host-calls", "returns-10mb", "spins", "sleeps"];
+    corpus().into_iter().filter(|sin| matches!(sin.guest, Guest::Crate(name) if names.contains(&name))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quiet_tenant_beside_greedy_ones_is_answered_by_its_plugin_every_time() {
+    let scale = Scale { per_second: 10.0, alone: Duration::from_secs(1), together: Duration::from_secs(5) };
+    let report = neighbours::run(greedy(), scale, "").await.unwrap();
+    println!("{report}");
+    assert!(report.attackers >= 9 && report.attacks > 50, "{report}");
+    assert_eq!(report.together.lost, Vec::<String>::new(), "{report}");
+    assert_eq!((report.together.plugin.len(), report.together.fallback.len()), (50, 0), "{report}");
+    assert_eq!((report.unanswered, report.stuck), (0, 0), "{report}");
+    assert!(!report.stopped_late.is_empty(), "no guest was stopped by the clock: {report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_times_too_much_is_answered_by_the_fallback_and_work_goes_on() {
+    let report = overload::run(10.0, Duration::from_secs(4)).await.unwrap();
+    println!("{report}");
+    assert_eq!(report.asked.lost, Vec::<String>::new(), "{report}");
+    assert!(report.asked.fallback.len() > report.asked.plugin.len(), "nothing was shed: {report}");
+    assert!(report.kept() > 0.4, "little is still done under overload: {report}");
+}

@@ -1,0 +1,9 @@
+//! Takes any bytes to the two edges where a stranger's bytes come in, and says how far they came.
+//!
+//! The fuzz targets in `tests/fuzz` and the promise that replays their seeds call the same functions, so a finding that is kept as a seed is
+//! tried for ever without a fuzzer. The targets compile these files once more under the fuzzer's own settings.
+//!
+//! A promise that does not hold is a panic: that is what a fuzzer understands.
+
+pub mod lift;
+pub mod upload;

@@ -1,0 +1,255 @@
+//! Puts a quiet tenant beside all the hostile ones at once, and looks at what the quiet one notices.
+//!
+//! The long form is a soak, the short one a promise. The quiet tenant's calls come at a fixed rate, whatever the server does, first
+//! alone and then with every attacker calling as fast as it is answered. What counts is the same call in the same run with and without
+//! the neighbours; and that afterwards nothing is left of them: no memory, no worker that is stuck.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::artifacts;
+use crate::corpus::{Guest, Planted, Sin, plant, refused};
+use crate::line::Line;
+use crate::load::{Figures, Verdict, open_loop};
+use crate::platform::{Operator, Tenancy};
+use crate::process::Process;
+
+/// What the quiet tenant's number is.
+const QUIET: &str = "+18005551234";
+/// A guest that computes until its wall time ends: to see how late it is stopped.
+const SPINS: Guest = Guest::Crate("spins");
+/// What a stop may be late beyond the deadline and one stretch of fuel, in milliseconds: what the promise says.
+pub const STOP_LATE_MS_MAX: f64 = 10.0;
+
+/// How long and how often.
+#[derive(Debug, Clone, Copy)]
+pub struct Scale {
+    /// Calls of the quiet tenant in a second.
+    pub per_second: f64,
+    /// Without neighbours.
+    pub alone: Duration,
+    /// With them.
+    pub together: Duration,
+}
+
+/// What was found.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// How many attackers there were.
+    pub attackers: usize,
+    /// Calls that they made.
+    pub attacks: u64,
+    /// Of them answered by nobody.
+    pub unanswered: u64,
+    /// The quiet tenant without neighbours.
+    pub alone: Figures,
+    /// The same with them.
+    pub together: Figures,
+    /// Resident memory in bytes: every so often while they attacked, and at the end.
+    pub resident_bytes: Vec<u64>,
+    /// How much later than its wall time each spinning guest was stopped; sorted.
+    pub stopped_late: Vec<Duration>,
+    /// Guests that still held a worker when everybody had gone.
+    pub stuck: u64,
+    /// Why the quiet tenant's plugin did not run or answer, and how often.
+    pub missed: BTreeMap<String, u64>,
+}
+
+impl Report {
+    /// The quiet tenant's p99 with neighbours over that without.
+    pub fn ratio(&self) -> f64 {
+        let p99 = |figures: &Figures| figures.spread().get(1).map_or(0.0, Duration::as_secs_f64);
+        p99(&self.together) / p99(&self.alone).max(1e-9)
+    }
+
+    /// How much resident memory grew in the second half of the attack, in bytes; negative where it shrank.
+    pub fn growth_bytes(&self) -> i64 {
+        let at = |part: usize| self.resident_bytes.get(self.resident_bytes.len() * part / 2).or(self.resident_bytes.last());
+        let of = |bytes: Option<&u64>| bytes.and_then(|bytes| i64::try_from(*bytes).ok()).unwrap_or_default();
+        of(self.resident_bytes.last()) - of(at(1))
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
+        writeln!(f, "{} attackers at once made {} calls ({} without an answer)", self.attackers, self.attacks, self.unanswered)?;
+        writeln!(f, "  quiet tenant alone     {}", self.alone)?;
+        writeln!(f, "  quiet tenant beside    {}", self.together)?;
+        writeln!(f, "  its p99, beside over alone: {:.2}", self.ratio())?;
+        let (first, last) = (self.resident_bytes.first().unwrap_or(&0) >> 20, self.resident_bytes.last().unwrap_or(&0) >> 20);
+        let most = self.resident_bytes.iter().max().unwrap_or(&0) >> 20;
+        writeln!(
+            f,
+            "  resident memory        {first} MiB when it began, {most} MiB at most, {last} MiB at the end; {:+.1} MiB in its second half",
+            self.growth_bytes() as f64 / f64::from(1 << 20)
+        )?;
+        let late = |part| ms(Figures::per_mille(&self.stopped_late, part));
+        writeln!(
+            f,
+            "  {} guests that never end were stopped {:.2} ms (p50), {:.2} ms (p99), {:.2} ms (most) after their wall time",
+            self.stopped_late.len(),
+            late(500),
+            late(990),
+            late(1_000)
+        )?;
+        if !self.missed.is_empty() {
+            writeln!(f, "  the quiet tenant missed {:?}", self.missed)?;
+        }
+        write!(f, "  workers that are stuck {}", self.stuck)
+    }
+}
+
+/// Runs both halves with these sins. `settings` are given to the server as lines of its configuration.
+pub async fn run(sins: Vec<Sin>, scale: Scale, settings: &str) -> anyhow::Result<Report> {
+    let data = tempfile::tempdir()?;
+    let process = Process::start_with(&data.path().join("data"), settings)?;
+    let operator = process.operator(None)?;
+    let line = operator.connect_twilio("twilio").await?;
+    let tenancy = Tenancy {
+        tenant: "quiet",
+        number: QUIET,
+        component: artifacts::plugin("acme-ivr")?,
+        settings: json!({}),
+        queues: &["sales", "technical-support", "billing", "general-support"],
+        plan: "standard",
+    };
+    operator.onboard("twilio", tenancy).await?;
+    let (uploads, runs): (Vec<Sin>, Vec<Sin>) = sins.into_iter().partition(Sin::is_refused);
+    let planted = plant(&operator, "twilio", runs).await?;
+    let quiet = line.clone();
+    let call = move |_| call(quiet.clone());
+    open_loop(scale.per_second, Duration::from_secs(1), call.clone()).await?;
+    let alone = open_loop(scale.per_second, scale.alone, call.clone()).await?;
+
+    let attack = Attack::begin(&operator, &line, &planted, uploads);
+    let watched = watch(process.id(), scale.together);
+    let together = open_loop(scale.per_second, scale.together, call).await?;
+    let resident_bytes = watched.await?;
+    let attackers = planted.len();
+    let (attacks, unanswered) = attack.end().await;
+    let stuck = stuck(&operator).await?;
+    let stopped_late = stopped_late(&operator, &planted).await?;
+    let missed = missed(&operator).await?;
+    Ok(Report { attackers, attacks, unanswered, alone, together, resident_bytes, stopped_late, stuck, missed })
+}
+
+async fn call(line: Line) -> Verdict {
+    match line.call("+14155550100", QUIET).arrive().await {
+        Ok(heard) if heard.twiml.first("Gather").is_some() => Verdict::Plugin,
+        Ok(heard) if heard.status == 200 => Verdict::Fallback,
+        Ok(heard) => Verdict::Lost(format!("status {}: {}", heard.status, String::from_utf8_lossy(&heard.body))),
+        Err(error) => Verdict::Lost(error.to_string()),
+    }
+}
+
+/// Every attacker, calling as fast as it is answered, and one that uploads what is refused.
+struct Attack {
+    tasks: JoinSet<()>,
+    over: Arc<AtomicBool>,
+    counted: Arc<[AtomicU64; 2]>,
+}
+
+impl Attack {
+    fn begin(operator: &Operator, line: &Line, planted: &[Planted], uploads: Vec<Sin>) -> Self {
+        let (over, counted) = (Arc::new(AtomicBool::new(false)), Arc::new([AtomicU64::new(0), AtomicU64::new(0)]));
+        let mut tasks = JoinSet::new();
+        for planted in planted.iter().cloned() {
+            let (line, over, counted) = (line.clone(), Arc::clone(&over), Arc::clone(&counted));
+            tasks.spawn(async move {
+                while !over.load(Ordering::Relaxed) {
+                    let answered = planted.ring(&line).await.is_ok();
+                    let [attacks, unanswered] = &*counted;
+                    attacks.fetch_add(1, Ordering::Relaxed);
+                    unanswered.fetch_add(u64::from(!answered), Ordering::Relaxed);
+                }
+            });
+        }
+        let (operator, until) = (operator.clone(), Arc::clone(&over));
+        tasks.spawn(async move {
+            for sin in uploads.iter().cycle().take_while(|_| !until.load(Ordering::Relaxed)) {
+                let Ok(component) = sin.component() else { return };
+                // That it is refused, and as what, is a promise of its own; here it only has to cost something.
+                let _refused = refused(&operator, "quiet", component).await;
+            }
+        });
+        Self { tasks, over, counted }
+    }
+
+    async fn end(mut self) -> (u64, u64) {
+        self.over.store(true, Ordering::Relaxed);
+        while self.tasks.join_next().await.is_some() {}
+        let [attacks, unanswered] = &*self.counted;
+        (attacks.load(Ordering::Relaxed), unanswered.load(Ordering::Relaxed))
+    }
+}
+
+/// Resident memory, fifty times while it lasts.
+fn watch(process: u32, lasting: Duration) -> tokio::task::JoinHandle<Vec<u64>> {
+    tokio::spawn(async move {
+        let begun = Instant::now();
+        let mut seen = Vec::new();
+        let mut every = tokio::time::interval(lasting / 50);
+        while begun.elapsed() < lasting {
+            every.tick().await;
+            seen.extend(crate::process::resident_bytes_of(process));
+        }
+        seen
+    })
+}
+
+/// Guests that still hold a worker after everybody has hung up. The last ones may be ending: they get as long as a guest may run.
+async fn stuck(operator: &Operator) -> anyhow::Result<u64> {
+    let patience = Instant::now() + Duration::from_secs(25);
+    loop {
+        let host = operator.api.get("/v1/host", &[]).await?.body;
+        let running = host.pointer("/guests/running").and_then(Value::as_u64).context("the host tells how many guests run")?;
+        if running == 0 || Instant::now() > patience {
+            return Ok(running);
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// What usage counts of the quiet tenant that is not an answer of its plugin.
+async fn missed(operator: &Operator) -> anyhow::Result<BTreeMap<String, u64>> {
+    let usage = operator.api.get("/v1/tenants/quiet/usage", &[]).await?.body;
+    let mut missed = BTreeMap::new();
+    for row in usage.get("items").and_then(Value::as_array).into_iter().flatten() {
+        for (name, count) in row.get("counts").and_then(Value::as_object).into_iter().flatten() {
+            if name.starts_with("barred_") || name.starts_with("failed_") {
+                *missed.entry(name.clone()).or_default() += count.as_u64().unwrap_or_default();
+            }
+        }
+    }
+    Ok(missed)
+}
+
+/// How much later than its wall time each spinning guest ended, from the trail.
+async fn stopped_late(operator: &Operator, planted: &[Planted]) -> anyhow::Result<Vec<Duration>> {
+    let mut late = Vec::new();
+    let tenants: BTreeSet<&str> = planted.iter().filter(|planted| planted.sin.guest == SPINS).map(|planted| planted.tenant.as_str()).collect();
+    for tenant in tenants {
+        let found = operator.api.get(&format!("/v1/tenants/{tenant}/contacts"), &[("limit", "200")]).await?.body;
+        for contact in found.get("items").and_then(Value::as_array).into_iter().flatten() {
+            let id = contact.get("id").and_then(Value::as_str).context("a contact has an id")?;
+            let whole = operator.api.get(&format!("/v1/tenants/{tenant}/contacts/{id}"), &[]).await?.body;
+            let Some(attempt) = whole.pointer("/turns/0/attempts/0") else { continue };
+            let number = |at: &str| attempt.pointer(at).and_then(Value::as_u64);
+            if attempt.pointer("/failure/code").and_then(Value::as_str) == Some("wall-exceeded")
+                && let (Some(used_us), Some(wall_ms)) = (number("/used/wall_us"), number("/limits/wall_ms_max"))
+            {
+                late.push(Duration::from_micros(used_us.saturating_sub(wall_ms * 1_000)));
+            }
+        }
+    }
+    late.sort_unstable();
+    Ok(late)
+}
