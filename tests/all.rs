@@ -15,8 +15,8 @@ mod promises {
     mod bad_input;
     mod contract;
     mod determinism;
-    mod fairness;
     mod egress;
+    mod fairness;
     mod fallback;
     mod fuzzed;
     mod health;
@@ -32,6 +32,6 @@ mod promises {
     mod signatures;
     mod survival;
     mod tidy;
-    mod watching;
     mod uploads;
+    mod watching;
 }

@@ -1,12 +1,14 @@
 //! What plugins reach and what they do not: rules, addresses, secrets, time, and what is seen of it afterwards.
 
 use std::path::Path;
+use std::process::Command;
 
 use http::Method;
 use jackfield_server::config::egress::Egress;
 use jackfield_tests::artifacts;
 use jackfield_tests::line::Line;
-use jackfield_tests::platform::Platform;
+use jackfield_tests::platform::{Operator, Platform};
+use jackfield_tests::process::Process;
 use jackfield_tests::web::{Manner, Web};
 use serde_json::{Value, json};
 
@@ -28,7 +30,11 @@ async fn platform(own: &[&str]) -> (Platform, Line) {
 
 /// A tenant whose main line runs a component with settings, rules and limits.
 async fn onboard(platform: &Platform, component: bytes::Bytes, plan: &str, settings: Value, egress: Value, limits: Value) {
-    let operator = &platform.operator;
+    onboard_on(&platform.operator, component, plan, settings, egress, limits).await;
+}
+
+/// The same on any server.
+async fn onboard_on(operator: &Operator, component: bytes::Bytes, plan: &str, settings: Value, egress: Value, limits: Value) {
     let tenant = json!({"id": "acme", "label": "Acme", "zone": "UTC", "language": "en-US", "plan": plan});
     operator.ok(Method::POST, "/v1/tenants", tenant).await.unwrap();
     for queue in ["general", "gold"] {
@@ -63,7 +69,10 @@ async fn call(platform: &Platform, line: &Line, from: &str) -> (String, Value) {
 
 fn requests(turn: &Value) -> Vec<Value> {
     let told = turn["attempts"][0]["told"].as_array().unwrap();
-    told.iter().filter(|told| told["name"] == "http.send").flat_map(|told| told["requests"].as_array().cloned().unwrap_or_default()).collect()
+    told.iter()
+        .filter(|told| told["name"] == "http.send")
+        .flat_map(|told| told["requests"].as_array().cloned().unwrap_or_default())
+        .collect()
 }
 
 /// Files under a folder that hold those bytes.
@@ -198,6 +207,62 @@ async fn requests_are_counted_and_a_body_may_be_larger_than_all_else_that_a_plug
     assert_eq!((echo.heard().len(), &turn["attempts"][0]["used"]["http_calls"]), (3, &json!(3)));
     assert!(turn["attempts"][0]["used"]["http_sent_bytes"].as_u64().unwrap() > 180 * 1024, "{turn}");
     platform.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_that_has_used_its_requests_is_told_so_and_sends_no_more() {
+    let (platform, line) = platform(&["127.0.0.1/32"]).await;
+    let web = Web::start(Manner::Says(200, "fine".to_owned())).await.unwrap();
+    let urls = (0..3).map(|at| web.url(&format!("/{at}"))).collect::<Vec<_>>().join(" ");
+    let settings = json!({"urls": urls});
+    onboard(&platform, artifacts::guest("asks-the-web").unwrap(), "standard", settings, json!([web.rule(&["GET"])]), Value::Null).await;
+    let quota = json!({"meters": {"egress-requests": {"day": 5}}});
+    platform.operator.ok(Method::PUT, "/v1/tenants/acme/quotas", quota).await.unwrap();
+    let (said, _) = call(&platform, &line, CALLER).await;
+    assert_eq!(said, "200:4:fine; 200:4:fine; 200:4:fine");
+    let (said, turn) = call(&platform, &line, CALLER).await;
+    let told: Vec<&str> = said.split("; ").collect();
+    assert_eq!(told.iter().filter(|told| **told == "quota-exceeded").count(), 1, "{said}");
+    assert_eq!((web.heard().len(), requests(&turn).len()), (5, 3), "{said}");
+    let (said, _) = call(&platform, &line, CALLER).await;
+    assert_eq!((said.as_str(), web.heard().len()), ("quota-exceeded; quota-exceeded; quota-exceeded", 5));
+    platform.stop().await;
+}
+
+/// A server as a process of its own that logs all that it can, on a folder.
+fn talkative(data: &Path, log: &Path) -> Process {
+    let mut command = Command::new("env");
+    command.args(["JACKFIELD_LOG=debug,hyper=trace,rustls=trace,jackfield_egress=trace,jackfield_runtime=trace"]);
+    command.arg(artifacts::binary().unwrap()).args(["serve", "--hooks-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data"]);
+    let config = data.with_extension("toml");
+    std::fs::write(&config, "[egress]\nallow_private = [\"127.0.0.1/32\"]\nplain_http = true\n").unwrap();
+    command.arg(data).arg("--config").arg(&config).stderr(std::fs::File::create(log).unwrap());
+    Process::of(command).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_and_what_a_query_says_stand_in_no_log_however_much_is_logged() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, log) = (folder.path().join("data"), folder.path().join("log"));
+    let process = talkative(&data, &log);
+    let operator = process.operator(None).unwrap();
+    let line = operator.connect_twilio("twilio").await.unwrap();
+    let web = Web::start(Manner::Echoes).await.unwrap();
+    let settings = json!({"urls": web.url("/path?phone=5550177-canary"), "secret": "crm", "header": "x-own=header-canary"});
+    onboard_on(&operator, artifacts::guest("asks-the-web").unwrap(), "standard", settings, json!([web.rule(&["GET"])]), Value::Null).await;
+    let secret = json!({"value": CANARY, "hosts": [format!("127.0.0.1:{}", web.port)]});
+    operator.ok(Method::PUT, "/v1/tenants/acme/secrets/crm", secret).await.unwrap();
+    let heard = line.call(CALLER, NUMBER).arrive().await.unwrap();
+    assert!(heard.twiml.said().starts_with("200:"), "{:?}", heard.twiml);
+    assert!(web.heard()[0].contains(CANARY) && web.heard()[0].contains("header-canary"));
+    process.tell_to_end().unwrap();
+    drop(process);
+    let log = std::fs::read_to_string(&log).unwrap();
+    assert!(log.lines().count() > 20, "the log says nothing: {log}");
+    for canary in [CANARY, "5550177-canary", "header-canary"] {
+        let line = log.lines().find(|line| line.contains(canary));
+        assert_eq!(line, None, "{canary} is in the log");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,10 +3,12 @@
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
 use jackfield_providers::twilio::sign;
+use jackfield_server::clock::SystemClock;
 use jackfield_tests::line::{Call, Line};
 use jackfield_tests::platform::{ACCOUNT, AUTH_TOKEN, PUBLIC_URL, Platform};
 use jackfield_tests::process::Process;
@@ -42,8 +44,7 @@ fn arrival(line: &Line, call: &Call) -> (String, String) {
     let signature = sign(AUTH_TOKEN, &public, &params);
     let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(&params).finish();
     let path = public.strip_prefix(PUBLIC_URL).unwrap();
-    let headers =
-        [("content-type", "application/x-www-form-urlencoded"), ("x-twilio-signature", &signature), ("expect", "100-continue")];
+    let headers = [("content-type", "application/x-www-form-urlencoded"), ("x-twilio-signature", &signature), ("expect", "100-continue")];
     request("POST", path, &headers, &body)
 }
 
@@ -74,7 +75,8 @@ async fn calls_in_flight_at_the_end_are_answered_and_clients_that_hang_do_not_ke
     slow.send(b"POST /hooks/twilio/voice HTTP/1.1\r\nhost: he").await.unwrap();
     let mut deaf = Stranger::connect_as(&process.admin_url, None, Some(4_096)).await.unwrap();
     let (question, _) = request("GET", &format!("/v1/{}", "x".repeat(180)), &[], "");
-    deaf.send_until_it_is_full(question.repeat(64).as_bytes(), Duration::from_millis(300)).await.unwrap();
+    // A server that takes nothing for so long waits for the answers to be read.
+    deaf.send_until_it_is_full(question.repeat(64).as_bytes(), Duration::from_secs(2)).await.unwrap();
 
     let admin_url = process.admin_url.clone();
     process.tell_to_end().unwrap();
@@ -257,7 +259,8 @@ async fn the_addresses_that_check_asks_for_are_those_that_a_server_takes() {
     let folder = data.path().join("data");
     let output = Command::new(artifacts::binary().unwrap()).args(["check", "--json", "--data"]).arg(&folder).output().unwrap();
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let of = |what: &str| report["machine"].as_array().unwrap().iter().find(|line| line["what"] == what).unwrap()["needed"].as_u64().unwrap();
+    let of =
+        |what: &str| report["machine"].as_array().unwrap().iter().find(|line| line["what"] == what).unwrap()["needed"].as_u64().unwrap();
     let process = Process::start(&folder).unwrap();
     let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
     let taken = status.lines().find_map(|line| line.strip_prefix("VmSize:")).unwrap().trim().trim_end_matches("kB").trim();
@@ -268,12 +271,47 @@ async fn the_addresses_that_check_asks_for_are_those_that_a_server_takes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_whose_plugins_cannot_run_does_not_say_that_it_is_ready() {
-    let started = Platform::start_with(std::sync::Arc::new(jackfield_server::clock::SystemClock), |config| {
-        config.compiler = "/bin/false".into();
-    })
-    .await;
+    let started = Platform::start_with(Arc::new(SystemClock), |config| config.compiler = "/bin/false".into()).await;
     let error = started.err().expect("it started");
     assert!(error.to_string().contains("self-test of plugins"), "{error:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_compiler_outlives_the_server() {
+    let scripts = tempfile::tempdir().unwrap();
+    let (compiler, slow, started) = (scripts.path().join("compiler"), scripts.path().join("slow"), scripts.path().join("started"));
+    let real = artifacts::binary().unwrap();
+    let (slow_text, started_text) = (slow.display(), started.display());
+    let script = format!("#!/bin/sh\n[ -e {slow_text} ] && echo $$ > {started_text} && exec sleep 600\nexec {} \"$@\"\n", real.display());
+    std::fs::write(&compiler, script).unwrap();
+    std::fs::set_permissions(&compiler, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let platform = Platform::start_with(Arc::new(SystemClock), |config| config.compiler = compiler.clone()).await.unwrap();
+    let line = acme(&platform).await;
+    // Its artifact is lost, so a call has it compiled again behind its back; the call is answered meanwhile.
+    let version = platform.operator.ok(Method::GET, "/v1/tenants/acme/plugins/logic/versions/1", Value::Null).await.unwrap();
+    platform.server.app.runtime.evict(&version["digest"].as_str().unwrap().parse().unwrap()).await;
+    std::fs::remove_dir_all(platform.data.path().join("artifacts").join(platform.server.app.runtime.fingerprint())).unwrap();
+    std::fs::create_dir(platform.data.path().join("artifacts").join(platform.server.app.runtime.fingerprint())).unwrap();
+    std::fs::write(&slow, "").unwrap();
+    assert!(!line.call(CALLER, ACME).arrive().await.unwrap().twiml.said().is_empty());
+    let compiles = || std::fs::read_to_string(&started).ok().and_then(|id| id.trim().parse::<u32>().ok());
+    let there = |id: u32| std::fs::read_to_string(format!("/proc/{id}/cmdline")).is_ok_and(|line| line.starts_with("sleep"));
+    let waited = async {
+        loop {
+            match compiles().filter(|id| there(*id)) {
+                Some(id) => return id,
+                None => tokio::task::yield_now().await,
+            }
+        }
+    };
+    let id = tokio::time::timeout(PATIENCE, waited).await.expect("nothing is compiled");
+    platform.stop().await;
+    let gone = async {
+        while there(id) {
+            tokio::task::yield_now().await
+        }
+    };
+    tokio::time::timeout(PATIENCE, gone).await.expect("a compiler is still there");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -101,9 +101,7 @@ async fn uploads_wait_in_sight_each_tenant_in_its_turn() {
             uploads.spawn(async move { api.upload(&format!("/v1/tenants/{tenant}/plugins/p{number}/versions"), component).await });
         }
         let path = format!("/v1/tenants/{tenant}/compiles");
-        let is_settled = |jobs: &[Value]| {
-            jobs.len() == count && jobs.iter().filter(|job| job["phase"] == "waiting").count() == count - 1
-        };
+        let is_settled = |jobs: &[Value]| jobs.len() == count && jobs.iter().filter(|job| job["phase"] == "waiting").count() == count - 1;
         until("uploads wait for a compiler", || async { is_settled(&jobs(operator, &path).await) }).await;
     }
     // One of each tenant compiles; the quiet one's second is not behind all of the loud one's.

@@ -39,6 +39,19 @@ async fn furnished() -> (Platform, Line, Arc<SetClock>) {
     (platform, line, clock)
 }
 
+/// Ends the server in order and starts it again on what it kept.
+async fn restarted(platform: Platform) -> (Platform, Line) {
+    let token = platform.operator.token.clone();
+    let Platform { server, data, .. } = platform;
+    server.stop().await;
+    let environment = Environment { master_key: Some(Secret::new("11".repeat(32))), log_filter: None };
+    let clock = Arc::new(SetClock(AtomicU64::new(NOON)));
+    let server = serve::start(&config(data.path()).unwrap(), &environment, clock).await.unwrap();
+    let operator = Operator::new(&format!("http://{}", server.admin), &format!("http://{}", server.hooks), &token).unwrap();
+    let line = Line::new(&operator.hooks_url, PUBLIC_URL, "twilio", ACCOUNT, AUTH_TOKEN).unwrap();
+    (Platform { operator, server, data }, line)
+}
+
 async fn set(operator: &Operator, tenant: &str, quota: Value) -> Value {
     operator.ok(Method::PUT, &format!("/v1/tenants/{tenant}/quotas"), quota).await.unwrap()
 }
@@ -187,7 +200,10 @@ async fn ai_tokens_are_counted_once_after_they_were_spent_and_bar_the_next_event
     call.press(&menu.twiml, "1").await.unwrap();
     let turn = last_turn(&platform, "acme", &call.sid).await;
     assert_eq!((turn["barred"].as_str(), &turn["shortage"]["of"]), (Some("quota-exceeded"), &json!({"meter": "ai-tokens"})));
-    assert_eq!(operator.refused(Method::POST, &path, json!({"id": "", "model": "m", "input": 0, "output": 0})).await.unwrap().code, "invalid");
+    assert_eq!(
+        operator.refused(Method::POST, &path, json!({"id": "", "model": "m", "input": 0, "output": 0})).await.unwrap().code,
+        "invalid"
+    );
     platform.stop().await;
 }
 
@@ -221,16 +237,7 @@ async fn live_contacts_are_counted_again_after_a_start_and_an_end_makes_room() {
     let turn = last_turn(&platform, "acme", &late.sid).await;
     assert_eq!((turn["barred"].as_str(), turn["shortage"]["limit"].as_u64()), (Some("concurrency-exceeded"), Some(1)));
 
-    let token = platform.operator.token.clone();
-    let Platform { server, data, .. } = platform;
-    server.stop().await;
-    let environment = Environment { master_key: Some(Secret::new("11".repeat(32))), log_filter: None };
-    let clock = Arc::new(SetClock(AtomicU64::new(NOON)));
-    let server = serve::start(&config(data.path()).unwrap(), &environment, clock).await.unwrap();
-    let operator = Operator::new(&format!("http://{}", server.admin), &format!("http://{}", server.hooks), &token).unwrap();
-    let line = Line::new(&operator.hooks_url, PUBLIC_URL, "twilio", ACCOUNT, AUTH_TOKEN).unwrap();
-    let own = own_level(&operator, "acme").await;
-    assert_eq!((own["granted"].as_u64(), own["used"].as_u64()), (Some(1), Some(1)), "a server that ends in order gives its leases back");
+    let (platform, line) = restarted(platform).await;
     assert!(!is_answered(&line).await, "the call before the start is still live");
     let mut goes_on = line.call(CALLER, ACME);
     goes_on.sid.clone_from(&running.sid);
@@ -238,7 +245,25 @@ async fn live_contacts_are_counted_again_after_a_start_and_an_end_makes_room() {
     assert!(chosen.twiml.queue().is_some_and(|queue| queue.contains("sales")), "who is live goes on: {:?}", chosen.twiml);
     goes_on.end().await.unwrap();
     assert!(is_answered(&line).await);
-    server.stop().await;
+    platform.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_ends_in_order_gives_back_what_it_did_not_use() {
+    let (platform, line, _) = furnished().await;
+    set(&platform.operator, "acme", json!({"meters": {"contacts": {"day": 1_000}}})).await;
+    for _ in 0..8 {
+        assert!(is_answered(&line).await);
+    }
+    let own = own_level(&platform.operator, "acme").await;
+    let of = |own: &Value, name: &str| own[name].as_u64().unwrap();
+    assert!(of(&own, "leased") > 0, "nothing is out on lease, so nothing could come back: {own}");
+    assert_eq!(of(&own, "granted"), of(&own, "used") + of(&own, "leased"));
+    let (platform, line) = restarted(platform).await;
+    let own = own_level(&platform.operator, "acme").await;
+    assert_eq!((of(&own, "used"), of(&own, "granted")), (8, 8));
+    assert!(is_answered(&line).await);
+    platform.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -294,7 +319,9 @@ async fn an_upload_beyond_the_number_of_versions_or_bytes_is_refused_with_the_le
     set(operator, "acme", json!({})).await;
     upload(artifacts::guest("echo").unwrap()).await.unwrap();
     let counts = effective(operator, "acme").await["counts"].clone();
-    let of = |thing: &str| counts.as_array().unwrap().iter().find(|count| count["level"] == "acme" && count["thing"] == thing).unwrap()["count"].clone();
+    let of = |thing: &str| {
+        counts.as_array().unwrap().iter().find(|count| count["level"] == "acme" && count["thing"] == thing).unwrap()["count"].clone()
+    };
     assert_eq!((of("versions"), of("flows"), of("addresses")), (json!(2), json!(1), json!(1)));
     platform.stop().await;
 }

@@ -138,6 +138,7 @@ fn the_top_level_is_what_the_readme_says() {
         "Cargo.toml",
         "LICENSE",
         "README.md",
+        "SECURITY.md",
         "clippy.toml",
         "deny.toml",
         "host",

@@ -11,6 +11,7 @@ use jackfield_tests::collector::{Collector, attribute};
 use jackfield_tests::line::Call;
 use jackfield_tests::platform::{ACCOUNT, AUTH_TOKEN, Operator, Platform, Tenancy};
 use jackfield_tests::process::Process;
+use jackfield_tests::web::{Manner, Web};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use serde_json::{Value, json};
 use url::Url;
@@ -18,6 +19,12 @@ use url::Url;
 use super::answers::{ACME, CALLER, acme};
 
 const ECHO: &str = "+18005550188";
+/// The tenant whose plugin asks a service.
+const CRM: &str = "+18005550189";
+/// Its secret there.
+const SECRET: &str = "canary-77aa0b-secret";
+/// A platform whose own network is this machine.
+const OWN_NETWORK: &str = "[egress]\nallow_private = [\"127.0.0.1/32\"]\nplain_http = true\n";
 /// A trace that begins elsewhere.
 const ELSEWHERE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
@@ -36,9 +43,25 @@ async fn echo(operator: &Operator) -> jackfield_tests::line::Line {
     line
 }
 
+/// A tenant whose plugin asks a service who calls, with the number in the address and a secret in a header.
+async fn crm(operator: &Operator, service: &Web) {
+    let settings = json!({
+        "url": service.url("/v1/customers"), "secret": "crm", "greeting": "Welcome back, {name}.", "general_greeting": "Welcome.",
+        "queue": "general", "queues": ["gold"],
+    });
+    let component = artifacts::plugin("known-customer").unwrap();
+    let tenancy = Tenancy { tenant: "crm", number: CRM, component, settings, queues: &["general", "gold"], plan: "standard" };
+    operator.onboard("twilio", tenancy).await.unwrap();
+    let bound = json!({"value": SECRET, "hosts": [format!("127.0.0.1:{}", service.port)]});
+    operator.ok(Method::PUT, "/v1/tenants/crm/secrets/crm", bound).await.unwrap();
+    let release = json!({"plugin": "logic", "egress": [service.rule(&["GET"])]});
+    operator.ok(Method::POST, "/v1/tenants/crm/flows/main/releases", release).await.unwrap();
+    operator.ok(Method::PUT, "/v1/tenants/crm/flows/main/aliases/live", json!({"release": 2})).await.unwrap();
+}
+
 /// What the trail names as the trace of a call's last turn.
-async fn trace_of(operator: &Operator, call: &Call) -> Option<String> {
-    let contact = operator.contact_of("echo", &call.sid).await.unwrap();
+async fn trace_of(operator: &Operator, tenant: &str, call: &Call) -> Option<String> {
+    let contact = operator.contact_of(tenant, &call.sid).await.unwrap();
     contact["turns"].as_array().unwrap().last().unwrap()["trace"].as_str().map(str::to_owned)
 }
 
@@ -52,6 +75,11 @@ async fn arrive_with(line: &jackfield_tests::line::Line, call: &Call, header: (&
         (header.0.to_owned(), header.1),
     ];
     line.raw(Method::POST, &hook, &headers, Bytes::from(body)).await.unwrap().status
+}
+
+/// A number without its country: as a form, a log or a label might write it.
+fn digits(number: &str) -> &str {
+    number.trim_start_matches("+1")
 }
 
 fn ids(spans: &[Span]) -> BTreeMap<Vec<u8>, &Span> {
@@ -74,14 +102,17 @@ fn path(spans: &[Span], name: &str) -> Vec<String> {
 async fn an_event_is_one_trace_from_the_webhook_to_the_decision_without_anybodys_number() {
     let collector = Collector::start().await.unwrap();
     let data = tempfile::tempdir().unwrap();
-    let settings = format!("[telemetry]\notlp_endpoint = \"{}\"\ntrace_ratio = 1.0\ntrace_parents_from = [\"127.0.0.1\"]\n", collector.endpoint);
+    let settings = format!(
+        "[telemetry]\notlp_endpoint = \"{}\"\ntrace_ratio = 1.0\ntrace_parents_from = [\"127.0.0.1\"]\n{OWN_NETWORK}",
+        collector.endpoint
+    );
     let process = Process::start_with(&data.path().join("data"), &settings).unwrap();
     let operator = process.operator(None).unwrap();
     let line = echo(&operator).await;
     let call = line.call(CALLER, ECHO);
     assert_eq!(call.arrive().await.unwrap().status, 200);
 
-    let id = trace_of(&operator, &call).await.expect("the trail names the trace");
+    let id = trace_of(&operator, "echo", &call).await.expect("the trail names the trace");
     let spans = collector.trace(&id, |spans| spans.iter().any(|span| span.name == "webhook")).await.unwrap();
     for step in ["receive", "resolve", "parse", "turn", "load", "admit", "assign", "invoke", "settle", "render", "commit"] {
         assert_eq!(path(&spans, step), ["webhook", step], "{:?}", spans.iter().map(|span| &span.name).collect::<Vec<_>>());
@@ -90,7 +121,8 @@ async fn an_event_is_one_trace_from_the_webhook_to_the_decision_without_anybodys
     for capability in ["settings.all", "state.increment", "directory.get-queue", "outcome.report"] {
         assert_eq!(path(&spans, capability), ["webhook", "invoke", "attempt", "guest", capability]);
     }
-    let (root, attempt) = (spans.iter().find(|span| span.name == "webhook").unwrap(), spans.iter().find(|span| span.name == "attempt").unwrap());
+    let (root, attempt) =
+        (spans.iter().find(|span| span.name == "webhook").unwrap(), spans.iter().find(|span| span.name == "attempt").unwrap());
     let contact = attribute(root, "contact").unwrap();
     assert_eq!((attribute(root, "tenant").as_deref(), attribute(attempt, "invocation")), (Some("echo"), Some(format!("{contact}/1/1"))));
     assert!(operator.contact_of("echo", &call.sid).await.unwrap()["contact"]["id"] == contact.as_str());
@@ -100,7 +132,7 @@ async fn an_event_is_one_trace_from_the_webhook_to_the_decision_without_anybodys
     let told = |spans: &[Span]| spans.iter().any(|span| span.name == "observer");
     let ends = collector.spans().iter().map(|span| hex::encode(&span.trace_id)).collect::<BTreeSet<_>>();
     let id = loop {
-        match trace_of(&operator, &call).await {
+        match trace_of(&operator, "echo", &call).await {
             Some(id) if !ends.contains(&id) => break id,
             _ => tokio::task::yield_now().await,
         }
@@ -111,10 +143,21 @@ async fn an_event_is_one_trace_from_the_webhook_to_the_decision_without_anybodys
     // A peer that is trusted goes on with its own trace.
     let parented = line.call(CALLER, ECHO);
     arrive_with(&line, &parented, ("traceparent", format!("00-{ELSEWHERE}-00f067aa0ba902b7-01"))).await;
-    assert_eq!(trace_of(&operator, &parented).await.as_deref(), Some(ELSEWHERE));
+    assert_eq!(trace_of(&operator, "echo", &parented).await.as_deref(), Some(ELSEWHERE));
+
+    // A request of a plugin is a span of its invocation, and tells nothing of what it asked.
+    let service = Web::start(Manner::Says(200, r#"{"name":"Ann","queue":"gold"}"#.to_owned())).await.unwrap();
+    crm(&operator, &service).await;
+    let asking = line.call(CALLER, CRM);
+    assert_eq!(asking.arrive().await.unwrap().status, 200);
+    let id = trace_of(&operator, "crm", &asking).await.unwrap();
+    let spans = collector.trace(&id, |spans| spans.iter().any(|span| span.name == "webhook")).await.unwrap();
+    assert_eq!(path(&spans, "http"), ["webhook", "invoke", "attempt", "guest", "http.send", "http"]);
+    assert_eq!(spans.iter().find(|span| span.name == "http").and_then(|span| attribute(span, "outcome")).as_deref(), Some("200"));
 
     let all = format!("{:?}", collector.spans());
-    for canary in [CALLER, ECHO, &CALLER[2..], &ECHO[2..], ACCOUNT, AUTH_TOKEN, &call.sid, &operator.token] {
+    for canary in [SECRET, "Ann", "customers", CALLER, ECHO, digits(CALLER), digits(ECHO), ACCOUNT, AUTH_TOKEN, &call.sid, &operator.token]
+    {
         assert!(!all.contains(canary), "a span tells {canary}");
     }
     process.kill().unwrap();
@@ -132,7 +175,7 @@ async fn nobodys_trace_is_continued_where_nobody_is_trusted_and_a_dead_collector
     let line = echo(&operator).await;
     let call = line.call(CALLER, ECHO);
     assert_eq!(arrive_with(&line, &call, ("traceparent", format!("00-{ELSEWHERE}-00f067aa0ba902b7-01"))).await, 200);
-    let id = trace_of(&operator, &call).await.expect("it is traced");
+    let id = trace_of(&operator, "echo", &call).await.expect("it is traced");
     assert_ne!(id, ELSEWHERE);
     // What the collector did not take is counted, as soon as the batch was tried.
     let dropped = async {
@@ -163,7 +206,8 @@ async fn a_line_of_the_log_stands_in_its_tenant_contact_and_invocation() {
     command.stdin(std::process::Stdio::null()).stderr(std::fs::File::create(&log).unwrap());
     let process = Process::of(command).unwrap();
     let operator = process.operator(Some(&operator.token)).unwrap();
-    let line = jackfield_tests::line::Line::new(&operator.hooks_url, jackfield_tests::platform::PUBLIC_URL, "twilio", ACCOUNT, AUTH_TOKEN).unwrap();
+    let line = jackfield_tests::line::Line::new(&operator.hooks_url, jackfield_tests::platform::PUBLIC_URL, "twilio", ACCOUNT, AUTH_TOKEN)
+        .unwrap();
     let call = line.call(CALLER, ECHO);
     assert_eq!(call.arrive().await.unwrap().status, 200);
     let contact = operator.contact_of("echo", &call.sid).await.unwrap()["contact"]["id"].as_str().unwrap().to_owned();
@@ -177,10 +221,11 @@ async fn a_line_of_the_log_stands_in_its_tenant_contact_and_invocation() {
         tokio::task::yield_now().await;
     };
     assert_eq!(lines.len(), 1, "it is said once: {lines:?}");
-    let spans: BTreeMap<&str, &Value> = lines[0]["spans"].as_array().unwrap().iter().map(|span| (span["name"].as_str().unwrap(), span)).collect();
+    let spans: BTreeMap<&str, &Value> =
+        lines[0]["spans"].as_array().unwrap().iter().map(|span| (span["name"].as_str().unwrap(), span)).collect();
     assert_eq!((spans["webhook"]["tenant"].as_str(), spans["webhook"]["contact"].as_str()), (Some("echo"), Some(contact.as_str())));
     assert_eq!(spans["attempt"]["invocation"].as_str(), Some(format!("{contact}/1/1").as_str()), "{lines:?}");
-    assert!(!lines[0].to_string().contains(&CALLER[2..]), "{lines:?}");
+    assert!(!lines[0].to_string().contains(digits(CALLER)), "{lines:?}");
     process.kill().unwrap();
 }
 
@@ -238,10 +283,16 @@ async fn metrics_are_for_whoever_runs_the_platform_and_count_what_happened() {
     ] {
         assert_eq!(value(&text, series), Some(wanted), "{series} in\n{text}");
     }
-    for series in ["jackfield_process_resident_bytes", "jackfield_process_open_files", "jackfield_process_maps", "jackfield_store_commit_seconds_count", "jackfield_artifact_bytes"] {
+    for series in [
+        "jackfield_process_resident_bytes",
+        "jackfield_process_open_files",
+        "jackfield_process_maps",
+        "jackfield_store_commit_seconds_count",
+        "jackfield_artifact_bytes",
+    ] {
         assert!(value(&text, series).is_some_and(|value| value > 0.0), "{series} in\n{text}");
     }
-    assert!(!text.contains(&CALLER[2..]) && !text.contains(&ACME[2..]));
+    assert!(!text.contains(digits(CALLER)) && !text.contains(digits(ACME)));
     platform.stop().await;
 }
 
@@ -258,7 +309,14 @@ async fn neither_plugins_nor_callers_nor_tenants_can_make_series() {
     let component = artifacts::guest("invents-names").unwrap();
     for number in 0..8 {
         let (tenant, address) = (format!("tenant-{number}"), format!("+1800555{number:04}"));
-        let tenancy = Tenancy { tenant: &tenant, number: &address, component: component.clone(), settings: json!({"models": 20}), queues: &[], plan: "standard" };
+        let tenancy = Tenancy {
+            tenant: &tenant,
+            number: &address,
+            component: component.clone(),
+            settings: json!({"models": 20}),
+            queues: &[],
+            plan: "standard",
+        };
         operator.onboard("twilio", tenancy).await.unwrap();
     }
     let url = &operator.admin_url;

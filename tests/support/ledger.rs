@@ -65,7 +65,10 @@ impl fmt::Display for Report {
         for (level, limit, granted, heard) in &self.levels {
             writeln!(f, "  {level:<14} limit {limit:>7}  granted {granted:>7}  let in {heard:>7}")?;
         }
-        write!(f, "forfeited by all kills at most {forfeited} at one level, by one kill at most {forfeited_most} (unanswered calls included)")
+        write!(
+            f,
+            "forfeited by all kills at most {forfeited} at one level, by one kill at most {forfeited_most} (unanswered calls included)"
+        )
     }
 }
 
@@ -113,7 +116,8 @@ pub async fn run(calls: u64, kills: u32) -> anyhow::Result<Report> {
         }
         before = Some(now);
         // Each round ends at a random moment of its share of the calls; the last one makes them all.
-        let until = if round == kills { calls } else { calls * (u64::from(round) * 1_000 + random() % 1_000) / (u64::from(kills + 1) * 1_000) };
+        let until =
+            if round == kills { calls } else { calls * (u64::from(round) * 1_000 + random() % 1_000) / (u64::from(kills + 1) * 1_000) };
         call(process, &operator, &outside, until, round == kills).await?;
     }
     let process = Process::start(&data)?;
@@ -181,7 +185,11 @@ async fn call(process: Process, operator: &Operator, outside: &Arc<Outside>, unt
                 match line.call("+14155550100", number).arrive().await {
                     Ok(answer) if answer.twiml.first("Gather").is_some() => drop(heard.let_in.fetch_add(1, Ordering::Relaxed)),
                     Ok(_) => {}
-                    Err(_) => drop(heard.unanswered.fetch_add(1, Ordering::Relaxed)),
+                    Err(_) => {
+                        heard.unanswered.fetch_add(1, Ordering::Relaxed);
+                        // The process is gone: what comes after this call never reaches it.
+                        break;
+                    }
                 }
             }
         });
@@ -269,8 +277,12 @@ async fn finish(operator: &Operator, outside: &Outside, last: &Stand, forfeited:
         report.levels.push((level.to_owned(), limit, of(&last.granted), of(&last.let_in)));
         let notices = operator.ok(Method::GET, &format!("/v1/tenants/{level}/notices"), Value::Null).await?;
         let notices = notices.get("items").and_then(Value::as_array).context("notices have items")?;
-        let mut told: Vec<String> =
-            notices.iter().map(|notice| format!("{} {}", notice.pointer("/window/name").unwrap_or(&Value::Null), notice.get("percent").unwrap_or(&Value::Null))).collect();
+        let mut told: Vec<String> = notices
+            .iter()
+            .map(|notice| {
+                format!("{} {}", notice.pointer("/window/name").unwrap_or(&Value::Null), notice.get("percent").unwrap_or(&Value::Null))
+            })
+            .collect();
         told.sort();
         let count = told.len();
         told.dedup();

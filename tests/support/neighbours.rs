@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -46,8 +46,8 @@ pub struct Report {
     pub attackers: usize,
     /// Calls that they made.
     pub attacks: u64,
-    /// Of them answered by nobody.
-    pub unanswered: u64,
+    /// Of them, what was wrong with the answer of those that had none, or not the one that they must get.
+    pub unanswered: Vec<String>,
     /// The quiet tenant without neighbours.
     pub alone: Figures,
     /// The same with them.
@@ -80,7 +80,10 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
-        writeln!(f, "{} attackers at once made {} calls ({} without an answer)", self.attackers, self.attacks, self.unanswered)?;
+        writeln!(f, "{} attackers at once made {} calls ({} without their answer)", self.attackers, self.attacks, self.unanswered.len())?;
+        for why in self.unanswered.iter().take(5) {
+            writeln!(f, "  such as                {why}")?;
+        }
         writeln!(f, "  quiet tenant alone     {}", self.alone)?;
         writeln!(f, "  quiet tenant beside    {}", self.together)?;
         writeln!(f, "  its p99, beside over alone: {:.2}", self.ratio())?;
@@ -154,21 +157,29 @@ async fn call(line: Line) -> Verdict {
 struct Attack {
     tasks: JoinSet<()>,
     over: Arc<AtomicBool>,
-    counted: Arc<[AtomicU64; 2]>,
+    counted: Arc<Counted>,
+}
+
+#[derive(Default)]
+struct Counted {
+    attacks: AtomicU64,
+    /// What was wrong.
+    unanswered: Mutex<Vec<String>>,
 }
 
 impl Attack {
     fn begin(operator: &Operator, line: &Line, planted: &[Planted], uploads: Vec<Sin>) -> Self {
-        let (over, counted) = (Arc::new(AtomicBool::new(false)), Arc::new([AtomicU64::new(0), AtomicU64::new(0)]));
+        let (over, counted) = (Arc::new(AtomicBool::new(false)), Arc::new(Counted::default()));
         let mut tasks = JoinSet::new();
-        for planted in planted.iter().cloned() {
+        for planted in planted {
+            let planted = planted.clone();
             let (line, over, counted) = (line.clone(), Arc::clone(&over), Arc::clone(&counted));
             tasks.spawn(async move {
                 while !over.load(Ordering::Relaxed) {
-                    let answered = planted.ring(&line).await.is_ok();
-                    let [attacks, unanswered] = &*counted;
-                    attacks.fetch_add(1, Ordering::Relaxed);
-                    unanswered.fetch_add(u64::from(!answered), Ordering::Relaxed);
+                    counted.attacks.fetch_add(1, Ordering::Relaxed);
+                    if let Err(why) = planted.ring(&line).await {
+                        counted.unanswered.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{why:#}"));
+                    }
                 }
             });
         }
@@ -183,11 +194,11 @@ impl Attack {
         Self { tasks, over, counted }
     }
 
-    async fn end(mut self) -> (u64, u64) {
+    async fn end(mut self) -> (u64, Vec<String>) {
         self.over.store(true, Ordering::Relaxed);
         while self.tasks.join_next().await.is_some() {}
-        let [attacks, unanswered] = &*self.counted;
-        (attacks.load(Ordering::Relaxed), unanswered.load(Ordering::Relaxed))
+        let unanswered = std::mem::take(&mut *self.counted.unanswered.lock().unwrap_or_else(PoisonError::into_inner));
+        (self.counted.attacks.load(Ordering::Relaxed), unanswered)
     }
 }
 
@@ -235,7 +246,8 @@ async fn missed(operator: &Operator) -> anyhow::Result<BTreeMap<String, u64>> {
 /// How much later than its wall time each spinning guest ended, from the trail.
 async fn stopped_late(operator: &Operator, planted: &[Planted]) -> anyhow::Result<Vec<Duration>> {
     let mut late = Vec::new();
-    let tenants: BTreeSet<&str> = planted.iter().filter(|planted| planted.sin.guest == SPINS).map(|planted| planted.tenant.as_str()).collect();
+    let tenants: BTreeSet<&str> =
+        planted.iter().filter(|planted| planted.sin.guest == SPINS).map(|planted| planted.tenant.as_str()).collect();
     for tenant in tenants {
         let found = operator.api.get(&format!("/v1/tenants/{tenant}/contacts"), &[("limit", "200")]).await?.body;
         for contact in found.get("items").and_then(Value::as_array).into_iter().flatten() {

@@ -84,6 +84,8 @@ pub async fn run(versions: u32) -> anyhow::Result<Report> {
     process.kill()?;
     let tenants = versions.div_ceil(VERSIONS_PER_TENANT);
     fill(&data, &component, tenants).await?;
+    // What was written must be on the disk, or the start would wait for two gigabytes that are none of its own.
+    rustix::fs::sync();
 
     let (process, start) = start(&data)?;
     let resident_bytes = process.resident_bytes()?;

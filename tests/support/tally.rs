@@ -83,7 +83,8 @@ fn add_contact(sums: &mut Sums, turns: &[Turn]) {
             event.push(("contacts_begun".to_owned(), u64::from(!has_begun)));
             has_begun = true;
             event.push(("messages_in".to_owned(), u64::from(matches!(turn.event, Event::Message(_)))));
-            let sent = turn.decision.iter().flat_map(|decision| &decision.actions).filter(|action| matches!(action, Action::SendMessage(_)));
+            let sent =
+                turn.decision.iter().flat_map(|decision| &decision.actions).filter(|action| matches!(action, Action::SendMessage(_)));
             event.push(("messages_out".to_owned(), sent.count() as u64));
             match turn.barred {
                 Some(barred) => event.push((format!("barred_{}", barred.code()), 1)),

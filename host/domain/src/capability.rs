@@ -55,27 +55,80 @@ pub struct LogLine {
 #[expect(missing_docs, reason = "argument for argument the functions of wit/v1, which documents them")]
 pub enum Ask {
     SettingsAll,
-    SettingsGet { pointer: String },
-    DirectoryQueue { name: String },
-    DirectoryQueues { cursor: Option<String> },
-    DirectoryQueueStatus { name: String },
-    DirectoryPerson { name: String },
-    DirectoryFlow { name: String },
-    DirectoryHours { name: String },
+    SettingsGet {
+        pointer: String,
+    },
+    DirectoryQueue {
+        name: String,
+    },
+    DirectoryQueues {
+        cursor: Option<String>,
+    },
+    DirectoryQueueStatus {
+        name: String,
+    },
+    DirectoryPerson {
+        name: String,
+    },
+    DirectoryFlow {
+        name: String,
+    },
+    DirectoryHours {
+        name: String,
+    },
     DirectoryClosure,
-    StateGet { scope: Scope, key: String },
-    StateSet { scope: Scope, key: String, value: Vec<u8>, lifetime_ms: Option<u64> },
-    StateDelete { scope: Scope, key: String },
-    StateCompareAndSet { scope: Scope, key: String, expected: Option<u64>, value: Vec<u8> },
-    StateIncrement { scope: Scope, key: String, by: i64 },
-    StateList { scope: Scope, prefix: String, cursor: Option<String> },
-    OutcomeReport { goal: String, value: Option<f64> },
-    OutcomeTokens { model: String, input: u64, output: u64 },
-    CustomerBucket { salt: String },
+    StateGet {
+        scope: Scope,
+        key: String,
+    },
+    StateSet {
+        scope: Scope,
+        key: String,
+        value: Vec<u8>,
+        lifetime_ms: Option<u64>,
+    },
+    StateDelete {
+        scope: Scope,
+        key: String,
+    },
+    StateCompareAndSet {
+        scope: Scope,
+        key: String,
+        expected: Option<u64>,
+        value: Vec<u8>,
+    },
+    StateIncrement {
+        scope: Scope,
+        key: String,
+        by: i64,
+    },
+    StateList {
+        scope: Scope,
+        prefix: String,
+        cursor: Option<String>,
+    },
+    OutcomeReport {
+        goal: String,
+        value: Option<f64>,
+    },
+    OutcomeTokens {
+        model: String,
+        input: u64,
+        output: u64,
+    },
+    CustomerBucket {
+        salt: String,
+    },
     CustomerLastSeen,
-    CustomerConsent { topic: String },
+    CustomerConsent {
+        topic: String,
+    },
     /// `left_ms` is the time until the invocation ends. It is another in every run and so no part of the question on the tape.
-    HttpSend { requests: Vec<Request>, #[serde(skip)] left_ms: u64 },
+    HttpSend {
+        requests: Vec<Request>,
+        #[serde(skip)]
+        left_ms: u64,
+    },
 }
 
 impl Ask {

@@ -56,18 +56,18 @@ pub struct AttemptRecord {
     pub told: Vec<Told>,
     /// What it logged.
     pub log: Vec<LogLine>,
-    /// Goals that it reported and that count; none where it failed.
+    /// Goals that it reported, where its answer counts.
     #[serde(default)]
     pub outcomes: Vec<(String, Option<f64>)>,
-    /// AI tokens that it reported; none where it failed.
+    /// AI tokens that it reported: they were spent, whatever became of its answer. A run that was ended reports none.
     #[serde(default)]
     pub tokens: Vec<Tokens>,
 }
 
 impl AttemptRecord {
-    /// What is kept of one whose commit met a conflict: what it cost, and nothing that it was told, said or reached.
+    /// What is kept of one whose commit met a conflict: what it cost, and nothing that it was told, logged or reached.
     pub fn lost(self) -> Self {
-        Self { told: Vec::new(), log: Vec::new(), outcomes: Vec::new(), tokens: Vec::new(), ..self }
+        Self { told: Vec::new(), log: Vec::new(), outcomes: Vec::new(), ..self }
     }
 }
 

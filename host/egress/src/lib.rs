@@ -13,7 +13,7 @@ mod tls;
 pub mod traces;
 
 pub use client::{AdminClient, ClientError, Problem, Reply};
+pub use plain::{PlainClient, PlainReply};
 pub use rustls::pki_types::CertificateDer as Certificate;
 pub use tls::root_certificates;
-pub use plain::{PlainClient, PlainReply};
 pub use traces::TraceClient;

@@ -39,7 +39,8 @@ pub async fn round(
     calls: u32,
     call: impl Fn() -> Call + Send + Sync + Clone + 'static,
 ) -> Result<Round, RuntimeFault> {
-    let prepared = runtime.inner.loader.load(version, &call().contact.tenant).await.map_err(|error| RuntimeFault::Engine(error.to_string()))?;
+    let prepared =
+        runtime.inner.loader.load(version, &call().contact.tenant).await.map_err(|error| RuntimeFault::Engine(error.to_string()))?;
     let yield_fuel = runtime.inner.settings.yield_fuel;
     let tenant = call().contact.tenant;
     let on_one_thread = call.clone();

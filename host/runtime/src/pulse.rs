@@ -50,8 +50,7 @@ impl Drop for Running {
 impl Pulse {
     /// Starts to beat on the guests' threads, for as long as they run.
     pub(crate) fn start(guests: &Handle) -> Arc<Self> {
-        let pulse =
-            Arc::new(Self { began: Instant::now(), beat_ms: AtomicU64::new(0), next: AtomicU64::new(0), due: Mutex::default() });
+        let pulse = Arc::new(Self { began: Instant::now(), beat_ms: AtomicU64::new(0), next: AtomicU64::new(0), due: Mutex::default() });
         let beating = Arc::downgrade(&pulse);
         guests.spawn(async move {
             while let Some(pulse) = beating.upgrade() {

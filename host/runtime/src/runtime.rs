@@ -29,13 +29,13 @@ use crate::compile::workshop::Workshop;
 use crate::engine::footprint::Footprint;
 use crate::engine::machine::{self, Machine};
 use crate::engine::{Pool, config, fingerprint};
+use crate::invocation;
 use crate::invocation::{Frame, json_bytes};
 use crate::load::Loader;
 use crate::load::prepared::GuestEngine;
 use crate::load::shelf::{Room, Shelf};
 use crate::pulse::{GuestPulse, Pulse};
 use crate::turnstile::{Place, Refused, Rules, Turnstile};
-use crate::invocation;
 
 /// Guests at once on one worker: one runs, and one is ready when it waits or yields.
 const RUNNING_PER_WORKER: u32 = 2;
@@ -270,7 +270,8 @@ impl Runtime {
         }
         let wall = call.wall.min(Duration::from_millis(limits.wall_ms_max));
         let not_ready = |detail: String| Ran::not_begun(Failure::new(FailureKind::NotReady, detail), used);
-        let loaded = tokio::time::timeout(wall, self.inner.loader.load((call.digest, call.class), &call.contact.tenant)).instrument(debug_span!("load"));
+        let loaded = tokio::time::timeout(wall, self.inner.loader.load((call.digest, call.class), &call.contact.tenant))
+            .instrument(debug_span!("load"));
         let prepared = match loaded.await {
             Ok(Ok(prepared)) => prepared,
             Ok(Err(fault)) => {
@@ -293,6 +294,8 @@ impl Runtime {
             }
             Err(NotRun::Ended(why)) => {
                 tracing::error!(%why, "the host failed while it ran a plugin");
+                // What it had burnt went with it; charged is all that it may have been, or a quota could be stretched this way.
+                let used = Used { fuel: limits.fuel_max, ..used };
                 Ran::not_begun(Failure::new(FailureKind::Trapped, "the host failed while it ran the plugin"), used)
             }
         }

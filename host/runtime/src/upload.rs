@@ -40,6 +40,11 @@ impl Runtime {
         self.inner.loader.board.seen(of)
     }
 
+    /// Kills every compiler that runs and starts no other: the server ends.
+    pub fn end_compilers(&self) {
+        self.inner.loader.workshop.compiler.end();
+    }
+
     /// How busy the compilers are.
     pub fn compile_totals(&self) -> Totals {
         self.inner.loader.board.totals()

@@ -14,9 +14,9 @@ use jackfield_providers::provider::Reply;
 use jackfield_runtime::Runtime;
 use jackfield_store::Store;
 
-use crate::in_flight::InFlight;
-use crate::health::Health;
 use crate::config::telemetry::Telemetry;
+use crate::health::Health;
+use crate::in_flight::InFlight;
 use crate::metrics::Metrics;
 use crate::pipeline::order::Order;
 use crate::quota::Quotas;

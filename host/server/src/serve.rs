@@ -133,6 +133,8 @@ impl Server {
     pub async fn drain(mut self, at_once: impl Future<Output = ()>) -> Drained {
         let mut at_once = std::pin::pin!(at_once);
         let mut drained = drain::drain(&self.app.health.stages.clone(), &mut self.doors, &self.listeners, at_once.as_mut()).await;
+        // Whoever waited for a compiler is gone; one that works for later calls would outlive the store.
+        self.app.runtime.end_compilers();
         // Work that no request waits for ends with the first look at this.
         let _ = self.stop.send(true);
         let closing = async {

@@ -114,16 +114,13 @@ impl Store {
         Self::counted(rows, blobs, master, None)
     }
 
-    fn counted(
-        rows: Arc<dyn Rows>,
-        blobs: Arc<dyn Blobs>,
-        master: MasterKey,
-        groups: Option<Arc<backend::groups::Groups>>,
-    ) -> Self {
+    fn counted(rows: Arc<dyn Rows>, blobs: Arc<dyn Blobs>, master: MasterKey, groups: Option<Arc<backend::groups::Groups>>) -> Self {
         let epochs = Arc::new(backend::watched::Epochs::default());
         let rows: Arc<dyn Rows> = Arc::new(backend::watched::Watched::new(rows, Arc::clone(&epochs)));
         let keyring = seal::Keyring::new(Arc::clone(&rows), &master);
-        Self { shared: Arc::new(Shared { rows, blobs, keyring, instance: OnceCell::new(), lanes: state::Lanes::default(), epochs, groups }) }
+        Self {
+            shared: Arc::new(Shared { rows, blobs, keyring, instance: OnceCell::new(), lanes: state::Lanes::default(), epochs, groups }),
+        }
     }
 
     /// One tenant's scope.

@@ -10,6 +10,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
+use jackfield_tests::fuzzing::lift::Stage;
+use jackfield_tests::fuzzing::upload::Host;
 
 use crate::shell::{run as run_program, step, top};
 use crate::tools;
@@ -33,8 +35,12 @@ const INPUT_BYTES_MAX: u32 = 64 * 1024;
 const INPUT_SECONDS_MAX: u32 = 60;
 /// A process that takes more is a finding.
 const RSS_MIB_MAX: u32 = 4_096;
-/// More than that at the end, beside what the first second took, is a leak: corpus and coverage themselves take some.
-const GROWN_MIB_MAX: u32 = 512;
+/// Inputs that are replayed, and how often, to look for a leak: the fuzzer's own corpus and coverage grow while it runs, so what its
+/// process takes at the end says little of ours.
+const REPLAYED: usize = 300;
+const PASSES: usize = 4;
+/// More than that between the second pass and the last is a leak: less than a hundredth of what the inputs themselves would leave.
+const GROWN_KIB_MAX: u64 = 4 * 1024;
 
 impl Only {
     fn as_str(self) -> &'static str {
@@ -61,7 +67,8 @@ impl Said {
     fn hear(&mut self, line: &str) {
         let word = |after: &str| line.split_once(after).and_then(|(_, rest)| rest.split_whitespace().next());
         let number = |after: &str| word(after).and_then(|word| word.trim_end_matches("Mb").parse::<u64>().ok());
-        if let Some(executions) = line.strip_prefix('#').and_then(|rest| rest.split_whitespace().next()).and_then(|word| word.parse().ok()) {
+        if let Some(executions) = line.strip_prefix('#').and_then(|rest| rest.split_whitespace().next()).and_then(|word| word.parse().ok())
+        {
             self.executions = executions;
         }
         if let Some(coverage) = number(" cov: ") {
@@ -95,8 +102,15 @@ pub(crate) fn run(seconds: u32, only: Option<Only>) -> anyhow::Result<()> {
     let mut report = Vec::new();
     for target in targets {
         let (said, found) = step(target.as_str(), || fuzz(&cargo_fuzz, target, seconds))?;
-        report.push(told(target, &said, &found));
+        let kib = step(&format!("{} once more, for leaks", target.as_str()), || replay(target))?;
+        report.push(format!(
+            "{}\n  resident after each pass over {REPLAYED} inputs, without the fuzzer: {kib:?} KiB",
+            told(target, &said, &found)
+        ));
         findings.extend(found);
+        if grown_kib(&kib) > GROWN_KIB_MAX {
+            findings.push(format!("{}: a leak of {} KiB in {} passes", target.as_str(), grown_kib(&kib), PASSES - 2));
+        }
     }
     println!("\n{}", report.join("\n"));
     if findings.is_empty() {
@@ -156,14 +170,45 @@ fn fuzz(cargo_fuzz: &Path, target: Only, seconds: u32) -> anyhow::Result<(Said, 
         }
     }
     let status = child.wait()?;
-    let mut found: Vec<String> = files(&artifacts)?.into_iter().filter(|file| !before.contains(file)).collect();
-    if said.rss_end_mib > said.rss_start_mib.saturating_add(GROWN_MIB_MAX) {
-        found.push(format!("{}: resident memory grew from {} to {} MiB", target.as_str(), said.rss_start_mib, said.rss_end_mib));
-    }
+    let found: Vec<String> = files(&artifacts)?.into_iter().filter(|file| !before.contains(file)).collect();
     if !status.success() && found.is_empty() {
         bail!("{} ended with {status} and left no finding", target.as_str());
     }
     Ok((said, found))
+}
+
+/// Takes what the fuzzer kept through the same functions in this process, again and again; what was resident after each pass.
+fn replay(target: Only) -> anyhow::Result<Vec<u64>> {
+    let inputs = files(&top().join("target/fuzz/corpus").join(target.as_str()))?;
+    let inputs = inputs.into_iter().take(REPLAYED).map(std::fs::read).collect::<Result<Vec<_>, _>>()?;
+    let artifacts = tempfile::tempdir()?;
+    let stage = Stage::new()?;
+    let host = Host::new(&top().join("wit/v1"), artifacts.path())?;
+    let mut resident = Vec::new();
+    for _ in 0..PASSES {
+        for input in &inputs {
+            match target {
+                Only::Lift => drop(stage.play(input)),
+                Only::Upload => drop(host.take(input)),
+            }
+        }
+        resident.push(resident_kib()?);
+    }
+    Ok(resident)
+}
+
+/// The first passes fill what is kept on purpose: engines, the allocator's own room.
+fn grown_kib(resident: &[u64]) -> u64 {
+    match (resident.get(1), resident.last()) {
+        (Some(early), Some(late)) => late.saturating_sub(*early),
+        _ => 0,
+    }
+}
+
+fn resident_kib() -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("the kernel tells no VmRSS")?;
+    Ok(line.trim().trim_end_matches("kB").trim().parse()?)
 }
 
 fn files(folder: &Path) -> anyhow::Result<Vec<String>> {

@@ -21,10 +21,7 @@ pub(crate) fn recycled(instances: Option<u32>) -> anyhow::Result<()> {
         println!("\nSKIPPED: {}", recycled::SKIPPED);
     }
     let found = report.control;
-    ensure!(
-        ![found.memory, found.table, found.globals, found.stack].contains(&0),
-        "the guests cannot find what they left themselves"
-    );
+    ensure!(![found.memory, found.table, found.globals, found.stack].contains(&0), "the guests cannot find what they left themselves");
     ensure!(report.stale.bytes() == 0, "an instance saw what another left");
     Ok(())
 }
@@ -32,7 +29,6 @@ pub(crate) fn recycled(instances: Option<u32>) -> anyhow::Result<()> {
 /// A thousand runs of each plugin and guest.
 pub(crate) fn determinism(runs: Option<u32>) -> anyhow::Result<()> {
     cargo(&top(), &["build", "--locked", "--package", "jackfield-server", "--package", "xtask"])?;
-    crate::guests::build()?;
     let (subjects, missing) = determinism::subjects(true)?;
     let report = tokio::runtime::Runtime::new()?.block_on(determinism::run(runs.unwrap_or(RUNS), subjects, missing))?;
     println!("{report}");

@@ -80,6 +80,12 @@
     (canon lift (core func $i "take") (memory (core memory $i "memory")) (realloc (core func $i "realloc")))))
 (instance $instance (instantiate $inner))
 
+;;! case hands-on-a-module
+;; The same with a second memory that is not where the component is.
+;;! tail
+(core module $module (memory 80))
+(component (import "module" (core module)))
+
 ;;! case keeps-what-it-borrowed
 ;;! wit interface inner { use wasi:io/poll@0.2.3.{pollable}; take: func(timer: borrow<pollable>); }
 ;;! import wasi:clocks/monotonic-clock@0.2.3
@@ -90,7 +96,8 @@
 ;;! inner test:guest/inner
 (component $inner
   (import "poll" (instance $poll (export "pollable" (type (sub resource)))))
-  (alias export $poll "pollable" (type $pollable))
+  (alias export $poll "pollable" (type $lent))
+  (export $pollable "pollable" (type $lent))
   (core module $m (func (export "take") (param i32)))
   (core instance $i (instantiate $m))
   (func (export "take") (param "timer" (borrow $pollable)) (canon lift (core func $i "take"))))
@@ -107,7 +114,8 @@
 ;;! inner test:guest/inner
 (component $inner
   (import "poll" (instance $poll (export "pollable" (type (sub resource)))))
-  (alias export $poll "pollable" (type $pollable))
+  (alias export $poll "pollable" (type $lent))
+  (export $pollable "pollable" (type $lent))
   (core func $drop (canon resource.drop $pollable))
   (core module $m
     (import "" "drop" (func $drop (param i32)))

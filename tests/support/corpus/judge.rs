@@ -78,7 +78,15 @@ impl Account {
     }
 
     pub(super) fn against(&self, expected: &Expected) -> Verdict {
-        let told = || format!("{} answered, failure {:?}, {}", self.answered_by(), self.failure(), self.turn);
+        let told = || {
+            let failure = self.turn.pointer("/attempts/0/failure").unwrap_or(&Value::Null);
+            format!(
+                "{} answered with reason {:?} and failure {failure}, used {}",
+                self.answered_by(),
+                self.reason(),
+                self.turn.pointer("/attempts/0/used").unwrap_or(&Value::Null)
+            )
+        };
         match expected {
             Expected::Refused(code, _) => Err(format!("its upload should have been refused with {code}")),
             Expected::Fails(codes) => {
@@ -102,11 +110,9 @@ impl Account {
 
     /// Nothing is ever charged, kept or shown beyond what was allowed.
     fn within_limits(&self) -> Verdict {
-        for (used, allowed) in
-            [("fuel", "fuel_max"), ("memory_bytes", "memory_bytes_max"), ("stored_bytes", "tenant_state_bytes_max")]
-        {
+        for (used, allowed) in [("fuel", "fuel_max"), ("memory_bytes", "memory_bytes_max"), ("stored_bytes", "tenant_state_bytes_max")] {
             if self.used(used) > self.allowed(allowed) {
-                return Err(format!("{} of {} {used}: {}", self.used(used), self.allowed(allowed), self.turn));
+                return Err(format!("{} of {} {used} were used", self.used(used), self.allowed(allowed)));
             }
         }
         let logged: usize = self.turn.pointer("/attempts/0/log").map_or(0, |log| log.to_string().len());

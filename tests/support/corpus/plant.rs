@@ -55,7 +55,7 @@ pub async fn plant(operator: &Operator, connection: &str, sins: Vec<Sin>) -> any
         let owner = format!("{name}-{}", sin.plan);
         let count = flows.entry(owner.clone()).or_default();
         let tenant = tenant_id(&owner, *count / FLOWS_MAX);
-        if *count % FLOWS_MAX == 0 {
+        if count.is_multiple_of(FLOWS_MAX) {
             found(operator, &tenant, &sin).await.with_context(|| sin.name.clone())?;
         }
         *count += 1;

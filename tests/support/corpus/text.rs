@@ -13,7 +13,9 @@
 //! | `;;! tail` | from here on: text at the end of the component |
 //! | `;;! case NAME` | from here on: the lines of one case, each a guest of its own |
 //! | `;;! whole` | the file is the text of a component as it stands |
-//! | `;;! repeat COUNT TEXT` | TEXT so often, with `{}` counting from 0 |
+//! | `;;! repeat COUNT TEXT` | TEXT so often, with `{}` counting from 0 and `{+}` from 1 |
+//!
+//! Lines before the first case belong to all of them.
 //!
 //! It must not make anything valid that a guest wants invalid: what the encoder would refuse is written as `whole`.
 
@@ -102,7 +104,7 @@ fn take_apart(text: &str, case: Option<&str>) -> anyhow::Result<Parts> {
             "repeat" => {
                 let (count, text) = rest.split_once(' ').context("a count and a text")?;
                 for at in 0..count.parse::<u32>()? {
-                    parts.line(&place, &text.replace("{}", &at.to_string()));
+                    parts.line(&place, &text.replace("{}", &at.to_string()).replace("{+}", &(at + 1).to_string()));
                 }
             }
             other => bail!("unknown line {other:?}"),
@@ -134,7 +136,9 @@ impl Parts {
     /// The module: the guest's own lines, and of the frame what it does not bring along.
     fn module(&self) -> anyhow::Result<String> {
         let frame = std::fs::read_to_string(folder().join("frame.wat"))?;
-        let mut text = format!("(module\n{}\n", self.module);
+        // Imports come first in a module, wherever a case has them.
+        let (imports, own): (Vec<&str>, Vec<&str>) = self.module.lines().partition(|line| line.starts_with("(import "));
+        let mut text = format!("(module\n{}\n{}\n", imports.join("\n"), own.join("\n"));
         for part in frame.split("\n;;? ").skip(1) {
             let (key, part) = part.split_once('\n').context("a part has a text after its key")?;
             if !self.module.contains(key) {
@@ -149,7 +153,9 @@ impl Parts {
         let mut resolve = Resolve::default();
         resolve.push_path(top().join("wit/v1"))?;
         resolve.push_path(folder().join("wasi.wit"))?;
-        let line = |word: &str, names: &[String]| names.iter().map(|name| format!("{word} {}; ", name.trim_start_matches("test:guest/"))).collect::<String>();
+        let line = |word: &str, names: &[String]| {
+            names.iter().map(|name| format!("{word} {}; ", name.trim_start_matches("test:guest/"))).collect::<String>()
+        };
         let world = format!(
             "package test:guest; {} world guest {{ {} {} export jackfield:plugin/describe@0.9.0; export jackfield:plugin/router@0.9.0; }}",
             self.wit,
@@ -175,16 +181,35 @@ fn build(parts: &Parts) -> anyhow::Result<Bytes> {
     let mut text = String::new();
     wasmprinter::Config::new().print(&component, &mut wasmprinter::PrintFmtWrite(&mut text))?;
     if let Some((name, inner)) = &parts.inner {
-        text = replace_import(&text, name, inner)?;
+        text = beside(&text, name, inner)?;
     }
     let end = text.trim_end().strip_suffix(')').context("a component ends with a parenthesis")?;
     Ok(wat::parse_str(format!("{end}\n{}\n)", parts.tail))?.into())
 }
 
-/// Puts the inner component where an import was. Its instance, `$instance` in the guest's text, gets the import's name and number.
-fn replace_import(text: &str, name: &str, inner: &str) -> anyhow::Result<String> {
-    let mark = format!("(import \"{name}\" (instance ");
-    let line = text.lines().find(|line| line.trim_start().starts_with(&mark)).with_context(|| format!("no import of {name}"))?;
-    let own = line.trim_start().strip_prefix(&mark).and_then(|rest| rest.split(' ').next()).context("an instance has a name")?;
-    Ok(text.replacen(line, &inner.replace("$instance", own), 1))
+/// A component of two: the guest, and beside it the inner one, whose `$instance` the guest is given where it imports that name. They
+/// are siblings, because a component may not call what contains it, nor be called by it.
+fn beside(guest: &str, name: &str, inner: &str) -> anyhow::Result<String> {
+    let (head, _) = guest.split_once("\n  (core module").context("a guest has a module")?;
+    let head = head.strip_prefix("(component").context("a guest is a component")?;
+    let mark = "(import \"";
+    let mut around = String::new();
+    let mut given = String::new();
+    for line in head.lines() {
+        let Some(import) = line.trim_start().strip_prefix(mark) else {
+            around = format!("{around}{line}\n");
+            continue;
+        };
+        let (imported, rest) = import.split_once('"').context("an import has a name")?;
+        let own = rest.strip_prefix(" (instance ").and_then(|rest| rest.split(' ').next()).context("an instance has a name")?;
+        let line = if imported == name { inner.replace("$instance", own) } else { line.to_owned() };
+        around = format!("{around}{line}\n");
+        given = format!("{given} (with \"{imported}\" (instance {own}))");
+    }
+    let mut exports = String::new();
+    for interface in ["jackfield:plugin/describe@0.9.0", "jackfield:plugin/router@0.9.0"] {
+        exports = format!("{exports}(export \"{interface}\" (instance $guest \"{interface}\"))\n");
+    }
+    let guest = guest.replacen("(component", "(component $guest", 1);
+    Ok(format!("(component\n{around}\n{guest}\n(instance $guest (instantiate $guest{given}))\n{exports})"))
 }

@@ -6,8 +6,8 @@
 //! What must hold of every document: it is well-formed, of the provider's size, and names nobody else's queue.
 
 use jackfield_domain::budget::Plan;
-use jackfield_domain::contact::decision::{Action, Draft, Exit, Prompt, PromptContent, Target, Transfer};
 use jackfield_domain::contact::Endpoint;
+use jackfield_domain::contact::decision::{Action, Draft, Exit, Prompt, PromptContent, Target, Transfer};
 use jackfield_domain::fallback::{AnsweredBy, Case, Tried, World, settle, vet};
 use jackfield_domain::id::ContactId;
 use jackfield_domain::tenant::address::{Address, Channel};

@@ -5,6 +5,7 @@
 //! at the very end a sentence that every provider can say. Default routes are data; a broken one is passed over, not trusted.
 
 mod standing;
+mod url;
 mod vet;
 
 pub use standing::{Standing, stand};
@@ -275,7 +276,8 @@ pub fn settle(case: Case<'_>) -> Settled {
         }
     }
     let is_closed = |step: &Step<'_>, route: &DefaultRoute| {
-        let is_shut = |name: &EntryName| step.directory.hours.get(name.as_str()).is_some_and(|hours| !hours.at(now, &step.directory.zone).open);
+        let is_shut =
+            |name: &EntryName| step.directory.hours.get(name.as_str()).is_some_and(|hours| !hours.at(now, &step.directory.zone).open);
         step.directory.closure.as_ref().is_some_and(|closure| closure.is_in_force(now))
             || barred == Some(Barred::Closed)
             || route.hours.as_ref().is_some_and(is_shut)

@@ -4,7 +4,7 @@
 //! routes. Each sentence it gives back names the action and what is wrong with it, because the plugin's developer reads it. What
 //! only a provider can know - markup, size, what its verbs can say - it asks of [`Abilities`].
 
-use super::{Abilities, Failure, FailureKind};
+use super::{Abilities, Failure, FailureKind, url};
 use crate::budget::Limits;
 use crate::contact::decision::{
     Action, Collect, Converse, Draft, Enqueue, Exit, Menu, Prompt, PromptContent, Target, Transfer, Vetted, Voicemail,
@@ -71,6 +71,7 @@ fn check_prompt(prompt: &Prompt) -> Result<(), String> {
         PromptContent::Audio(url) => check_url(url),
         PromptContent::Other(extension) => Err(format!("no prompt of kind {:?} is registered", extension.kind)),
     }?;
+    check_name("a voice", prompt.voice.as_deref())?;
     prompt.language.as_deref().map_or(Ok(()), check_language)
 }
 
@@ -80,11 +81,13 @@ fn check_prompts(prompts: &[Prompt]) -> Result<(), String> {
 
 fn check_url(url: &str) -> Result<(), String> {
     check_text("the URL", url)?;
-    if url.len() <= 2_048 && url.starts_with("https://") && !url.contains(char::is_whitespace) {
-        Ok(())
-    } else {
-        Err("the URL is not an https URL of at most 2,048 bytes".to_owned())
-    }
+    url::check(url)
+}
+
+/// A name that a provider is given as it is: of a voice or a model.
+fn check_name(what: &str, name: Option<&str>) -> Result<(), String> {
+    let sound = name.is_none_or(|name| name.len() <= 256 && !name.contains(char::is_control));
+    if sound { Ok(()) } else { Err(format!("{what} is at most 256 bytes without control characters")) }
 }
 
 fn check_language(tag: &str) -> Result<(), String> {
@@ -242,6 +245,7 @@ fn check_menu(menu: &Menu) -> Result<(), String> {
             return Err(format!("two choices have the key {}", choice.key));
         }
         check_text("a label", &choice.label)?;
+        choice.phrases.iter().try_for_each(|phrase| check_text("a phrase", phrase))?;
         check_text("a value", &choice.value)?;
     }
     Ok(())
@@ -296,9 +300,7 @@ fn check_transfer(transfer: &Transfer, world: &World<'_>) -> Result<(), String> 
                 if !sound {
                     return Err("a SIP address begins with sip: or sips: and has at most 256 bytes".to_owned());
                 }
-                if sip.headers.iter().any(|(name, _)| !name.to_ascii_lowercase().starts_with("x-")) {
-                    return Err("SIP headers begin with X-".to_owned());
-                }
+                sip.headers.iter().try_for_each(|(name, value)| check_header(name, value))?;
             }
             Target::Person(person) if world.directory.people.contains_key(person) => {}
             Target::Person(person) => return Err(format!("the tenant has no person {:?}", person.chars().take(64).collect::<String>())),
@@ -316,10 +318,24 @@ fn check_transfer(transfer: &Transfer, world: &World<'_>) -> Result<(), String> 
     transfer.whisper.as_ref().map_or(Ok(()), check_prompt)
 }
 
+/// A line end inside would be a header of the plugin's own, past this rule.
+fn check_header(name: &str, value: &str) -> Result<(), String> {
+    let named = name.to_ascii_lowercase().starts_with("x-") && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    if named && !value.contains(char::is_control) {
+        Ok(())
+    } else {
+        Err("SIP headers begin with X-, have names of letters, digits and dashes, and values without control characters".to_owned())
+    }
+}
+
 fn check_converse(converse: &Converse, world: &World<'_>) -> Result<(), String> {
     check_tag(&converse.tag)?;
     let persona = &converse.persona;
     check_text("the instructions", &persona.instructions)?;
+    check_text("the greeting", persona.greeting.as_deref().unwrap_or_default())?;
+    check_name("the voice", persona.voice.as_deref())?;
+    check_name("the model", persona.model.as_deref())?;
+    persona.hints.iter().try_for_each(|hint| check_text("a hint", hint))?;
     check_language(&persona.language)?;
     if persona.instructions.trim().is_empty() {
         return Err("the persona has no instructions".to_owned());

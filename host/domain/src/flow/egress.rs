@@ -144,7 +144,11 @@ impl FromStr for HostName {
         // Such a name is an address in an odd spelling to whoever follows the URL standard, and it must be one thing to everybody.
         let is_number = last.bytes().all(|b| b.is_ascii_digit())
             || last.strip_prefix("0x").is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
-        if is_number { refuse("a name does not end in a number; write an address as four decimal numbers") } else { Ok(Self(text.to_owned())) }
+        if is_number {
+            refuse("a name does not end in a number; write an address as four decimal numbers")
+        } else {
+            Ok(Self(text.to_owned()))
+        }
     }
 }
 
@@ -299,7 +303,11 @@ pub struct EgressRules(Vec<EgressRule>);
 impl EgressRules {
     /// Checks their number.
     pub fn new(rules: Vec<EgressRule>) -> Result<Self, BadRule> {
-        if rules.len() > RULES_MAX { Err(bad("a list of rules", &rules.len().to_string(), "a release has at most 32")) } else { Ok(Self(rules)) }
+        if rules.len() > RULES_MAX {
+            Err(bad("a list of rules", &rules.len().to_string(), "a release has at most 32"))
+        } else {
+            Ok(Self(rules))
+        }
     }
 
     /// In the order in which they were given.
@@ -373,13 +381,36 @@ mod tests {
     #[test]
     fn a_host_is_written_in_one_way() {
         for given in [
-            "", "Example.com", "example.com.", ".example.com", "a..b", "exa mple.com", "münchen.example", "-a.example", "a-.example",
-            "127.1", "2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "1.2.3.4.5", "a.0x1", "user@example.com", "example.com:443", "*",
-            "a\0b", "[::1", "1.2.3.256", &"a".repeat(64), &"a.".repeat(127),
+            "",
+            "Example.com",
+            "example.com.",
+            ".example.com",
+            "a..b",
+            "exa mple.com",
+            "münchen.example",
+            "-a.example",
+            "a-.example",
+            "127.1",
+            "2130706433",
+            "0x7f000001",
+            "0x7f.1",
+            "0177.0.0.1",
+            "1.2.3.4.5",
+            "a.0x1",
+            "user@example.com",
+            "example.com:443",
+            "*",
+            "a\0b",
+            "[::1",
+            "1.2.3.256",
+            &"a".repeat(64),
+            &"a.".repeat(127),
         ] {
             assert!(given.parse::<HostName>().is_err(), "{given:?} was taken");
         }
-        for (given, written) in [("example.com", "example.com"), ("[2001:DB8::1]", "[2001:db8::1]"), ("127.0.0.1", "127.0.0.1"), ("crm", "crm")] {
+        for (given, written) in
+            [("example.com", "example.com"), ("[2001:DB8::1]", "[2001:db8::1]"), ("127.0.0.1", "127.0.0.1"), ("crm", "crm")]
+        {
             assert_eq!(given.parse::<HostName>().unwrap().to_string(), written);
         }
         for given in ["*.com", "*.", "*.*.example.com", "a.*.example.com", "*.10.0.0.1", "*example.com"] {
@@ -394,9 +425,17 @@ mod tests {
             assert_eq!(rule.to_string(), text);
             assert_eq!(serde_json::from_value::<EgressRule>(serde_json::to_value(&rule).unwrap()).unwrap(), rule);
         }
-        for text in ["https://a.example", "GET a.example", "get https://a.example", "GET ftp://a.example", "CONNECT https://a.example",
-            "GET https://a.example:0", "GET https://a.example:99999", "GET https://a.example/path", ", https://a.example"]
-        {
+        for text in [
+            "https://a.example",
+            "GET a.example",
+            "get https://a.example",
+            "GET ftp://a.example",
+            "CONNECT https://a.example",
+            "GET https://a.example:0",
+            "GET https://a.example:99999",
+            "GET https://a.example/path",
+            ", https://a.example",
+        ] {
             assert!(text.parse::<EgressRule>().is_err(), "{text:?} was taken");
         }
         let many: Vec<EgressRule> = (0..=RULES_MAX).map(|_| "GET https://a.example".parse().unwrap()).collect();

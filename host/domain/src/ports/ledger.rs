@@ -7,7 +7,7 @@
 use super::BoxFuture;
 use super::rows::RowsFault;
 use crate::contact::Moment;
-use crate::quota::ledger::{Account, Changed, Entry, Balance};
+use crate::quota::ledger::{Account, Balance, Changed, Entry};
 
 /// Why the ledger did nothing.
 #[derive(Debug, Clone, thiserror::Error)]

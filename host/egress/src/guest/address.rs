@@ -39,10 +39,10 @@ const V6_GLOBAL: ([u16; 8], u8) = ([0x2000, 0, 0, 0, 0, 0, 0, 0], 3);
 
 /// Of that part, what is for something else.
 const V6_REFUSED: [([u16; 8], u8); 4] = [
-    ([0x2001, 0, 0, 0, 0, 0, 0, 0], 23),     // IETF protocols, and with them Teredo, which carries an IPv4 address
+    ([0x2001, 0, 0, 0, 0, 0, 0, 0], 23), // IETF protocols, and with them Teredo, which carries an IPv4 address
     ([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32), // documentation
-    ([0x2002, 0, 0, 0, 0, 0, 0, 0], 16),     // 6to4: carries an IPv4 address
-    ([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20),     // documentation
+    ([0x2002, 0, 0, 0, 0, 0, 0, 0], 16), // 6to4: carries an IPv4 address
+    ([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20), // documentation
 ];
 
 /// RFC 6052: the translators' prefix. In a network without IPv4 every service is behind it, so it is judged by what it carries.
@@ -133,32 +133,111 @@ impl Addresses {
 mod tests {
     use super::*;
 
+    /// Loopback, unspecified, private, link-local and metadata, shared, reserved.
+    const NEVER_V4: [&str; 27] = [
+        "127.0.0.1",
+        "127.255.255.254",
+        "0.0.0.0",
+        "0.1.2.3",
+        "10.0.0.1",
+        "10.255.255.255",
+        "172.16.0.1",
+        "172.31.255.255",
+        "192.168.0.1",
+        "169.254.169.254",
+        "169.254.0.1",
+        "100.64.0.1",
+        "100.100.100.200",
+        "100.127.255.255",
+        "192.0.0.192",
+        "192.0.0.1",
+        "168.63.129.16",
+        "192.0.2.1",
+        "198.51.100.7",
+        "203.0.113.9",
+        "198.18.0.1",
+        "198.19.255.255",
+        "192.88.99.1",
+        "224.0.0.1",
+        "239.255.255.250",
+        "240.0.0.1",
+        "255.255.255.255",
+    ];
+
+    /// The same in IPv6.
+    const NEVER_V6: [&str; 20] = [
+        "::",
+        "::1",
+        "fe80::1",
+        "febf::1",
+        "fec0::1",
+        "fc00::1",
+        "fd00:ec2::254",
+        "fdff::1",
+        "ff02::1",
+        "ff0e::1",
+        "2001:db8::1",
+        "3fff::1",
+        "100::1",
+        "2001:2::1",
+        "2001:10::1",
+        "2001:20::1",
+        "5f00::1",
+        "4000::1",
+        "1::1",
+        "e000::1",
+    ];
+
+    /// IPv4 inside IPv6: mapped, compatible, translated, 6to4, Teredo, ISATAP.
+    const NEVER_INSIDE: [&str; 17] = [
+        "::ffff:127.0.0.1",
+        "::ffff:10.0.0.1",
+        "::ffff:169.254.169.254",
+        "::127.0.0.1",
+        "::8.8.8.8",
+        "64:ff9b::127.0.0.1",
+        "64:ff9b::a9fe:a9fe",
+        "64:ff9b::10.0.0.1",
+        "64:ff9b:1::1",
+        "64:ff9b:1::8.8.8.8",
+        "::ffff:0:127.0.0.1",
+        "::ffff:0:8.8.8.8",
+        "2002:7f00:1::",
+        "2002:a9fe:a9fe::1",
+        "2002:808:808::1",
+        "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+        "fe80::5efe:127.0.0.1",
+    ];
+
+    /// Just beside those, and public.
+    const PUBLIC: [&str; 15] = [
+        "8.8.8.8",
+        "1.1.1.1",
+        "172.15.255.255",
+        "172.32.0.1",
+        "100.63.255.255",
+        "100.128.0.1",
+        "169.253.255.255",
+        "198.17.255.255",
+        "223.255.255.255",
+        "168.63.129.17",
+        "2606:4700::1111",
+        "2a00:1450::1",
+        "2620:fe::fe",
+        "::ffff:8.8.8.8",
+        "64:ff9b::8.8.8.8",
+    ];
+
     fn reached(own: &[&str], address: &str) -> bool {
         Addresses::new(own.iter().map(|range| range.parse().unwrap()).collect()).may_be_reached(address.parse().unwrap())
     }
 
     #[test]
     fn an_address_that_is_not_plainly_public_is_never_reached() {
-        for address in [
-            // Loopback, unspecified, private, link-local and metadata, shared, reserved.
-            "127.0.0.1", "127.255.255.254", "0.0.0.0", "0.1.2.3", "10.0.0.1", "10.255.255.255", "172.16.0.1", "172.31.255.255",
-            "192.168.0.1", "169.254.169.254", "169.254.0.1", "100.64.0.1", "100.100.100.200", "100.127.255.255", "192.0.0.192",
-            "192.0.0.1", "168.63.129.16", "192.0.2.1", "198.51.100.7", "203.0.113.9", "198.18.0.1", "198.19.255.255", "192.88.99.1",
-            "224.0.0.1", "239.255.255.250", "240.0.0.1", "255.255.255.255",
-            // The same in IPv6.
-            "::", "::1", "fe80::1", "febf::1", "fec0::1", "fc00::1", "fd00:ec2::254", "fdff::1", "ff02::1", "ff0e::1", "2001:db8::1",
-            "3fff::1", "100::1", "2001:2::1", "2001:10::1", "2001:20::1", "5f00::1", "4000::1", "1::1", "e000::1",
-            // IPv4 inside IPv6: mapped, compatible, translated, 6to4, Teredo, ISATAP in a private prefix.
-            "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254", "::127.0.0.1", "::8.8.8.8", "64:ff9b::127.0.0.1",
-            "64:ff9b::a9fe:a9fe", "64:ff9b::10.0.0.1", "64:ff9b:1::1", "64:ff9b:1::8.8.8.8", "::ffff:0:127.0.0.1", "::ffff:0:8.8.8.8",
-            "2002:7f00:1::", "2002:a9fe:a9fe::1", "2002:808:808::1", "2001:0:4136:e378:8000:63bf:3fff:fdd2", "fe80::5efe:127.0.0.1",
-        ] {
+        for address in NEVER_V4.iter().chain(&NEVER_V6).chain(&NEVER_INSIDE) {
             assert!(!reached(&[], address), "{address} would be reached");
         }
-        for address in [
-            "8.8.8.8", "1.1.1.1", "172.15.255.255", "172.32.0.1", "100.63.255.255", "100.128.0.1", "169.253.255.255", "198.17.255.255",
-            "223.255.255.255", "168.63.129.17", "2606:4700::1111", "2a00:1450::1", "2620:fe::fe", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8",
-        ] {
+        for address in PUBLIC {
             assert!(reached(&[], address), "{address} would not be reached");
         }
     }

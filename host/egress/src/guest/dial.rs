@@ -70,7 +70,8 @@ impl Dialler<'_> {
                 HttpError::Unresolved
             })?,
         };
-        let reachable: Vec<IpAddr> = found.into_iter().filter(|address| self.addresses.may_be_reached(*address)).take(ADDRESSES_MAX).collect();
+        let reachable: Vec<IpAddr> =
+            found.into_iter().filter(|address| self.addresses.may_be_reached(*address)).take(ADDRESSES_MAX).collect();
         if reachable.is_empty() {
             return Err(HttpError::Unresolved);
         }

@@ -62,8 +62,11 @@ pub(super) async fn carry(line: &mut Line, request: http::Request<Full<Bytes>>, 
     };
     let (parts, body) = answered.into_parts();
     let Allowance { body_bytes_max, received_bytes } = allowance;
-    let headers: Vec<(String, String)> =
-        parts.headers.iter().map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())).collect();
+    let headers: Vec<(String, String)> = parts
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .collect();
     let head_bytes = headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum::<usize>();
     *received_bytes = received_bytes.saturating_add(u64::try_from(head_bytes).unwrap_or(u64::MAX));
     match collect(body, body_bytes_max, received_bytes).await {

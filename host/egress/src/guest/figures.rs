@@ -109,7 +109,15 @@ impl Figures {
     }
 
     /// Counts one request; one that never had a target counts in the totals alone.
-    pub(super) fn count(&self, tenant: &TenantId, flow: &FlowName, release: ReleaseNumber, target: Option<&Target>, record: &RequestRecord, now: Moment) {
+    pub(super) fn count(
+        &self,
+        tenant: &TenantId,
+        flow: &FlowName,
+        release: ReleaseNumber,
+        target: Option<&Target>,
+        record: &RequestRecord,
+        now: Moment,
+    ) {
         let mut kept = self.lock();
         let class = class(&record.outcome);
         *kept.totals.outcomes.entry(class.clone()).or_default() += 1;

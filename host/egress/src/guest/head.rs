@@ -18,8 +18,20 @@ const HEADERS_MAX: usize = 64;
 const HEADER_BYTES_MAX: usize = 8 * 1024;
 /// The host's own: how messages are framed, who is spoken to, and what only hops say to each other.
 const REFUSED: [&str; 14] = [
-    "host", "content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "te", "trailer", "expect", "http2-settings",
-    "via", "forwarded", "x-forwarded-for", "x-real-ip",
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "keep-alive",
+    "upgrade",
+    "te",
+    "trailer",
+    "expect",
+    "http2-settings",
+    "via",
+    "forwarded",
+    "x-forwarded-for",
+    "x-real-ip",
 ];
 /// Who asks, where the guest does not say: some services refuse requests without it.
 const USER_AGENT: &str = concat!("jackfield/", env!("CARGO_PKG_VERSION"));
@@ -67,10 +79,13 @@ pub(super) fn check(request: &Request, body_bytes_max: u64) -> Result<(), HttpEr
     }
     let mut bytes = 0;
     for (text, of) in &request.headers {
-        let (name, of) = (name(text)?, match of {
-            HeaderValue::Text(text) => text,
-            HeaderValue::Secret { prefix, .. } => prefix,
-        });
+        let (name, of) = (
+            name(text)?,
+            match of {
+                HeaderValue::Text(text) => text,
+                HeaderValue::Secret { prefix, .. } => prefix,
+            },
+        );
         value(&name, of.as_bytes())?;
         bytes += text.len() + of.len();
     }
@@ -141,11 +156,33 @@ mod tests {
     #[test]
     fn a_header_that_frames_a_message_or_ends_another_is_refused() {
         for (name, value) in [
-            ("host", "evil.example"), ("content-length", "0"), ("transfer-encoding", "chunked"), ("connection", "keep-alive"),
-            ("upgrade", "h2c"), ("te", "trailers"), ("trailer", "a"), ("expect", "100-continue"), ("proxy-authorization", "a"),
-            ("proxy-connection", "a"), ("keep-alive", "a"), ("Host", "evil.example"), ("HOST", "a"), ("content-Length", "0"),
-            ("", "a"), ("a b", "a"), ("a:b", "a"), ("a\r\nb", "a"), ("host ", "a"), (" host", "a"), ("hoſt", "a"), ("a\0", "a"),
-            ("x-a", "b\r\nhost: evil"), ("x-a", "b\nc"), ("x-a", "b\rc"), ("x-a", "b\0c"), ("x-a", "\u{7f}"),
+            ("host", "evil.example"),
+            ("content-length", "0"),
+            ("transfer-encoding", "chunked"),
+            ("connection", "keep-alive"),
+            ("upgrade", "h2c"),
+            ("te", "trailers"),
+            ("trailer", "a"),
+            ("expect", "100-continue"),
+            ("proxy-authorization", "a"),
+            ("proxy-connection", "a"),
+            ("keep-alive", "a"),
+            ("Host", "evil.example"),
+            ("HOST", "a"),
+            ("content-Length", "0"),
+            ("", "a"),
+            ("a b", "a"),
+            ("a:b", "a"),
+            ("a\r\nb", "a"),
+            ("host ", "a"),
+            (" host", "a"),
+            ("hoſt", "a"),
+            ("a\0", "a"),
+            ("x-a", "b\r\nhost: evil"),
+            ("x-a", "b\nc"),
+            ("x-a", "b\rc"),
+            ("x-a", "b\0c"),
+            ("x-a", "\u{7f}"),
         ] {
             assert!(matches!(check(&request(&[(name, value)]), 10), Err(HttpError::BadRequest(_))), "{name:?}: {value:?} was taken");
         }

@@ -121,10 +121,15 @@ impl Inner {
             charge.used = trip.record.sent_bytes.saturating_add(trip.record.received_bytes);
         }
         let mut sent = match result {
-            Ok(response) => Sent { record: RequestRecord { outcome: response.status.to_string(), ..trip.record.clone() }, result: Ok(response) },
+            Ok(response) => {
+                Sent { record: RequestRecord { outcome: response.status.to_string(), ..trip.record.clone() }, result: Ok(response) }
+            }
             Err(error) => {
                 let Sent { result, record } = Sent::refused(&request.method, error);
-                Sent { result, record: RequestRecord { outcome: record.outcome, detail: record.detail, method: record.method, ..trip.record.clone() } }
+                Sent {
+                    result,
+                    record: RequestRecord { outcome: record.outcome, detail: record.detail, method: record.method, ..trip.record.clone() },
+                }
             }
         };
         sent.record.took_us = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
@@ -227,7 +232,8 @@ async fn charge(errand: &Errand, request: &Request) -> Result<(u64, Charge), Htt
     let head = u64::try_from(RESPONSE_HEAD_BYTES_MAX).unwrap_or(u64::MAX);
     let most = sent.saturating_add(head).saturating_add(errand.body_bytes_max);
     errand.spending.spend(Meter::EgressRequests, 1).await.map_err(over)?;
-    let reserved = errand.spending.reserve(Meter::EgressBytes, most, sent.saturating_add(ANSWER_BYTES_MIN).min(most)).await.map_err(over)?;
+    let reserved =
+        errand.spending.reserve(Meter::EgressBytes, most, sent.saturating_add(ANSWER_BYTES_MIN).min(most)).await.map_err(over)?;
     // Where the quota is nearly used, the answer may be as large as what is left.
     let body_bytes_max = reserved.amount().saturating_sub(sent).min(errand.body_bytes_max);
     Ok((body_bytes_max, Charge { spending: Arc::clone(&errand.spending), reserved: Some(reserved), used: 0 }))

@@ -50,7 +50,8 @@ impl Poisoned {
 
     /// What whoever sends the same bytes again is told.
     pub(crate) fn refusal(&self) -> Refusal {
-        let detail = format!("the same bytes stopped the compiler before: {}; whoever runs the platform can allow another try", self.reason);
+        let detail =
+            format!("the same bytes stopped the compiler before: {}; whoever runs the platform can allow another try", self.reason);
         Refusal::new(Code::CompileFailed, detail)
     }
 }

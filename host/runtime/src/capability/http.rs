@@ -52,7 +52,8 @@ impl Host for Guest {
     async fn send(&mut self, requests: Vec<Request>) -> Result<Vec<Result<Response, HttpError>>> {
         let mut requests: Vec<request::Request> = requests.into_iter().map(asked).collect();
         let asked = requests.len();
-        let bytes = requests.iter().fold(0_u64, |sum, request| sum.saturating_add(request.head_bytes()).saturating_add(request.body_bytes()));
+        let bytes =
+            requests.iter().fold(0_u64, |sum, request| sum.saturating_add(request.head_bytes()).saturating_add(request.body_bytes()));
         // Without the grant none is used up, and the question is answered like every other that was not granted.
         let allowed = if self.may(Grant::Http) { self.meter.count_requests(asked, bytes)? } else { asked };
         if allowed == 0 && asked > 0 {

@@ -10,6 +10,7 @@ mod body;
 mod bounds;
 mod metadata;
 mod names;
+mod nesting;
 
 use std::collections::BTreeSet;
 
@@ -41,6 +42,7 @@ pub(crate) fn check(component: &[u8]) -> Result<Checked, Refusal> {
     check_form(component)?;
     let sizes = bounds::measure(component)?;
     Validator::new_with_features(features()).validate_all(component).map_err(|error| malformed(&error))?;
+    nesting::check(component)?;
     let names::Names { contract, exports, imports } = names::check(component)?;
     Ok(Checked { class: class(&sizes), contract, exports, imports })
 }

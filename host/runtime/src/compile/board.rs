@@ -253,7 +253,6 @@ impl Drop for Job {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

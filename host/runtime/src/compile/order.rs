@@ -144,7 +144,10 @@ impl Order {
 }
 
 fn class_of(text: &str) -> Result<SlotClass, String> {
-    [SlotClass::Small, SlotClass::Large].into_iter().find(|class| class.as_str() == text).ok_or_else(|| format!("no slot class is {text:?}"))
+    [SlotClass::Small, SlotClass::Large]
+        .into_iter()
+        .find(|class| class.as_str() == text)
+        .ok_or_else(|| format!("no slot class is {text:?}"))
 }
 
 #[cfg(test)]
@@ -168,7 +171,15 @@ mod tests {
 
     #[test]
     fn an_order_that_cannot_be_meant_is_refused() {
-        for bad in [&[][..], &["--class"], &["--class", "small"], &["--class", "huge"], &["--cpu-seconds-max", "x"], &["--quarantine", "no"], &["--what", "ever"]] {
+        for bad in [
+            &[][..],
+            &["--class"],
+            &["--class", "small"],
+            &["--class", "huge"],
+            &["--cpu-seconds-max", "x"],
+            &["--quarantine", "no"],
+            &["--what", "ever"],
+        ] {
             assert!(Order::parse(bad.iter().map(|text| (*text).to_owned())).is_err(), "{bad:?}");
         }
     }

@@ -15,7 +15,7 @@ use jackfield_domain::flow::plugin::SlotClass;
 use jackfield_domain::refusal::{Code, Refusal};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch};
 
 use super::order::{CompileSettings, Order};
 use super::probe::Probe;
@@ -53,6 +53,8 @@ pub(crate) struct Compiler {
     program: PathBuf,
     settings: CompileSettings,
     probe: OnceCell<Probe>,
+    /// Once it is true nothing is compiled any more.
+    ended: watch::Sender<bool>,
 }
 
 fn refused(detail: String, killed: bool) -> Compiled {
@@ -65,7 +67,12 @@ fn fault(what: &str, source: &std::io::Error) -> RuntimeFault {
 
 impl Compiler {
     pub(crate) fn new(program: PathBuf, settings: CompileSettings) -> Self {
-        Self { program, settings, probe: OnceCell::new() }
+        Self { program, settings, probe: OnceCell::new(), ended: watch::Sender::new(false) }
+    }
+
+    /// Kills what compiles now and starts nothing more: the server ends.
+    pub(crate) fn end(&self) {
+        self.ended.send_replace(true);
     }
 
     /// Asks the program what it is and which walls stand around it.
@@ -102,7 +109,14 @@ impl Compiler {
         let began = Instant::now();
         let mut child = self.start(&Order::Compile { class, settings: self.settings, fingerprint: fingerprint.to_owned() })?;
         let wall = self.settings.limits.wall;
-        let Ok(answer) = tokio::time::timeout(wall, converse(&mut child, component, draft)).await else {
+        let mut ended = self.ended.subscribe();
+        let answer = tokio::select! {
+            biased;
+            // Whoever waits hears of a fault of ours: the component did nothing wrong, and may be compiled by the next server.
+            _ = ended.wait_for(|ended| *ended) => return Err(RuntimeFault::Compiler("the server ends".to_owned())),
+            answer = tokio::time::timeout(wall, converse(&mut child, component, draft)) => answer,
+        };
+        let Ok(answer) = answer else {
             return Ok(refused(format!("the compiler was stopped after {} s", wall.as_secs()), true));
         };
         let Answer { status, complaint } = answer.map_err(|error| fault("talking to it", &error))?;

@@ -5,9 +5,7 @@
 
 use jackfield_domain::budget::HOST_MEMORY_BYTES_MAX;
 
-use super::{
-    CORE_INSTANCES_MAX, LARGE_TABLE_ELEMENTS_MAX, MEMORIES_MAX, SMALL_TABLE_ELEMENTS_MAX, TABLES_MAX,
-};
+use super::{CORE_INSTANCES_MAX, LARGE_TABLE_ELEMENTS_MAX, MEMORIES_MAX, SMALL_TABLE_ELEMENTS_MAX, TABLES_MAX};
 use crate::engine::machine::{ARTIFACTS_MIN, MAPS_PER_ARTIFACT, MAPS_PER_SLOT, MAPS_RESERVED};
 
 /// Addresses of one memory of a slot: the four gigabytes that a guest can name, so that the processor checks its bounds, and a guard.
@@ -51,7 +49,8 @@ impl Footprint {
                 + u64::from(CORE_INSTANCES_MAX) * INSTANCE_BYTES
                 + STACK_BYTES
         };
-        let slots = small.saturating_mul(slot(SMALL_TABLE_ELEMENTS_MAX)).saturating_add(large.saturating_mul(slot(LARGE_TABLE_ELEMENTS_MAX)));
+        let slots =
+            small.saturating_mul(slot(SMALL_TABLE_ELEMENTS_MAX)).saturating_add(large.saturating_mul(slot(LARGE_TABLE_ELEMENTS_MAX)));
         Self {
             address_bytes: slots.saturating_add(OTHER_ADDRESS_BYTES),
             maps: MAPS_RESERVED + (small + large).saturating_mul(MAPS_PER_SLOT) + ARTIFACTS_MIN * MAPS_PER_ARTIFACT,

@@ -123,6 +123,11 @@ impl<W> Line<W> {
         Duration::from_micros(u32::try_from(halvings).ok().and_then(|by| self.lately_us.checked_shr(by)).unwrap_or(0))
     }
 
+    /// Where it stands in the order: rest is no credit, and among those who are even the one that used less lately is first.
+    fn stands(&self, clock_us: u64, now: Instant) -> (u64, Duration) {
+        (self.virtual_us.max(clock_us), self.lately(now))
+    }
+
     fn len(&self) -> usize {
         self.waiting.iter().map(VecDeque::len).sum()
     }
@@ -152,7 +157,8 @@ impl<W> Lines<W> {
             return Verdict::Go;
         }
         let own = self.lines.get(tenant).map_or(0, Line::len);
-        let too_long = self.expected_wait(own) > self.rules.wait_max * u32::try_from(priority.wait_percent()).unwrap_or(100) / 100;
+        let too_long =
+            self.expected_wait(tenant, own, now) > self.rules.wait_max * u32::try_from(priority.wait_percent()).unwrap_or(100) / 100;
         if own >= self.rules.line_max || self.waiting >= self.rules.waiting_max || too_long {
             self.forget_idle();
             return Verdict::Refused;
@@ -210,16 +216,17 @@ impl<W> Lines<W> {
         if self.waiting == 0 || self.running >= self.rules.places.saturating_add(self.rules.express) {
             return None;
         }
-        let mut best: Option<(u64, &TenantId, usize)> = None;
-        for (tenant, line) in &self.lines {
-            if best.is_some_and(|(least, ..)| least <= line.virtual_us) {
+        let mut best: Option<((u64, Duration), &TenantId, usize)> = None;
+        for (tenant, line) in self.lines.iter().filter(|(_, line)| line.len() > 0) {
+            let stands = line.stands(self.clock_us, now);
+            if best.is_some_and(|(least, ..)| least <= stands) {
                 continue;
             }
             let first = line.waiting.iter().enumerate().rev().find_map(|(priority, queue)| {
                 queue.front().filter(|waiter| self.may_go(tenant, waiter.class, waiter.returns, now)).map(|_| priority)
             });
             if let Some(priority) = first {
-                best = Some((line.virtual_us, tenant, priority));
+                best = Some((stands, tenant, priority));
             }
         }
         let (_, tenant, priority) = best?;
@@ -257,10 +264,13 @@ impl<W> Lines<W> {
         }
     }
 
-    /// How long one more of a tenant that has so many in line would probably wait: each of the lines is served about as often.
-    fn expected_wait(&self, own: usize) -> Duration {
-        let lines = self.lines.values().filter(|line| line.len() > 0).count().max(1);
-        let before = self.waiting.min(own.saturating_add(1).saturating_mul(lines));
+    /// How long one more of a tenant that has so many in line would probably wait: for the lines that stand before its own in virtual
+    /// time, and for each of its own before it once more for all of them.
+    fn expected_wait(&self, tenant: &TenantId, own: usize, now: Instant) -> Duration {
+        let from = self.lines.get(tenant).map_or((self.clock_us, Duration::ZERO), |line| line.stands(self.clock_us, now));
+        let standing = || self.lines.iter().filter(|(other, line)| *other != tenant && line.len() > 0);
+        let first = standing().filter(|(_, line)| line.stands(self.clock_us, now) <= from).count();
+        let before = self.waiting.min(first.saturating_add(own.saturating_mul(standing().count() + 1)));
         let before = u64::try_from(before).unwrap_or(u64::MAX);
         Duration::from_micros(before.saturating_mul(self.held_us) / u64::from(self.rules.places.max(1)))
     }

@@ -115,6 +115,21 @@ fn the_lower_priority_is_turned_away_first() {
 }
 
 #[test]
+fn a_quiet_tenant_is_not_turned_away_for_a_crowd_that_stands_behind_it() {
+    let at = Instant::now();
+    let mut lines = Lines::<u32>::new(Rules { wait_max: Duration::from_millis(100), ..rules() });
+    let crowd: Vec<TenantId> = (0..200).map(|number| tenant(&format!("loud-{number}"))).collect();
+    for _ in 0..3 {
+        crowd.iter().for_each(|loud| stand(&mut lines, loud, Priority::Arrival, at));
+    }
+    // All have had a turn, and one of them holds the place.
+    serve(&mut lines, at, 200, |_| Duration::from_millis(20));
+    assert!(lines.next(at).is_some());
+    assert_eq!(lines.ask(&tenant("loud-7"), SMALL, Priority::Arrival, at), Verdict::Refused);
+    assert_eq!(lines.ask(&tenant("quiet"), SMALL, Priority::Arrival, at), Verdict::Wait);
+}
+
+#[test]
 fn a_line_and_all_lines_together_are_bounded() {
     let at = Instant::now();
     let mut lines = Lines::<u32>::new(Rules { line_max: 3, waiting_max: 5, ..rules() });

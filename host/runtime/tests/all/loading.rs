@@ -14,7 +14,9 @@ use jackfield_runtime::{Call, InstallError, Runtime, RuntimeFault, RuntimeSettin
 use crate::support::{House, Kept, block_on, call, handling, settings};
 
 fn files(house: &House, kind: &str) -> Vec<PathBuf> {
-    let paths = fs::read_dir(house.directory.path()).unwrap().map(|entry| entry.unwrap().path());
+    // One folder for each engine, and this test has one engine.
+    let engines = fs::read_dir(house.directory.path()).unwrap().map(|entry| entry.unwrap().path());
+    let paths = engines.flat_map(|engine| fs::read_dir(engine).unwrap()).map(|entry| entry.unwrap().path());
     paths.filter(|path| path.extension().is_some_and(|of| of == kind)).collect()
 }
 

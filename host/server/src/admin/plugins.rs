@@ -71,12 +71,7 @@ pub(crate) async fn version(inside: Inside) -> Answer {
     reply::row(StatusCode::OK, &found.row, found.revision)
 }
 
-pub(crate) async fn upload(
-    State(app): State<Arc<App>>,
-    Extension(room): Extension<Room>,
-    inside: Inside,
-    request: Request,
-) -> Answer {
+pub(crate) async fn upload(State(app): State<Arc<App>>, Extension(room): Extension<Room>, inside: Inside, request: Request) -> Answer {
     inside.asked.no_query()?;
     let name: PluginName = inside.asked.part("plugin")?;
     body::check_type(request.headers(), "application/wasm")?;

@@ -190,4 +190,3 @@ fn count(change: Change, turn: &Turn, zone: &str) -> Change {
         change.tally(&Counter::Usage { day: day.clone(), flow: turn.flow.clone(), release, purpose: Purpose::Live }, tally)
     })
 }
-

@@ -187,7 +187,9 @@ fn grants(wanted: Option<BTreeSet<Grant>>, version: &Version, has_rules: bool) -
         return Err(Problem::at(Code::BadGrant, "grants", detail));
     }
     match (wanted.contains(&Grant::Http), has_rules) {
-        (true, false) => Err(Problem::at(Code::BadGrant, "egress", "http is granted with rules alone: say which hosts the release may reach")),
+        (true, false) => {
+            Err(Problem::at(Code::BadGrant, "egress", "http is granted with rules alone: say which hosts the release may reach"))
+        }
         (false, true) => Err(Problem::at(Code::BadGrant, "egress", "rules say what may be reached with http, which is not granted")),
         _ => Ok(wanted),
     }

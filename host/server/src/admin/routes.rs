@@ -12,10 +12,13 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use http::Method;
 
+use super::compile::{ahead, jobs, poison};
 use super::directory::{closure, hours, people, queues};
 use super::door::guard::{Who, enter};
-use super::compile::{ahead, jobs, poison};
-use super::{addresses, connections, contacts, default_routes, egress, flows, host, plugins, quotas, releases, secrets, settings, tenants, tokens, usage};
+use super::{
+    addresses, connections, contacts, default_routes, egress, flows, host, plugins, quotas, releases, secrets, settings, tenants, tokens,
+    usage,
+};
 use crate::app::App;
 use crate::metrics::page;
 

@@ -8,7 +8,9 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::nouns::{address, closure, connection, contacts, entry, flow, host, hours, plugin, quota, route, secret, settings, tenant, token, usage};
+use super::nouns::{
+    address, closure, connection, contacts, entry, flow, host, hours, plugin, quota, route, secret, settings, tenant, token, usage,
+};
 use super::session::{Outcome, Session};
 use super::{Globals, explain, print};
 

@@ -102,7 +102,8 @@ async fn prepare(config: &Config, master: &MasterKey, globals: &Globals, scope: 
 fn check_user(config: &Config) -> Result<(), Trouble> {
     let data = config.data.display();
     let folder = std::fs::metadata(config.data.join("store"));
-    let folder = folder.map_err(|e| Trouble::Usage(format!("there is no server's data in {data}: {e}; say where with --data or --config")))?;
+    let folder =
+        folder.map_err(|e| Trouble::Usage(format!("there is no server's data in {data}: {e}; say where with --data or --config")))?;
     match std::fs::metadata("/proc/self") {
         Ok(own) if own.uid() != folder.uid() => {
             Err(Trouble::Usage(format!("{data} belongs to another user; run this as the user that the server runs as")))

@@ -188,12 +188,14 @@ async fn what_a_release_may_reach_and_what_it_sends_secretly_is_set_by_typing() 
         &["secret", "show", "crm"],
         &[&["flow", "release", "main", "--plugin", "ivr"][..], &rules].concat(),
         &["flow", "egress", "main"],
+        &["flow", "releases", "main"],
     ] {
         let outcome = desk.run(&acme, words).await;
         assert!(outcome.is_ok(), "{words:?}: {outcome:?}");
     }
     let printed = desk.printed();
     assert!(printed.contains("it is sent to api.example.com:443, eu.example.com:8443"), "{printed}");
+    assert!(printed.contains("GET,POST https://api.example.com:443; GET https://*.shop"), "{printed}");
     assert!(!printed.contains("canary-value"), "{printed}");
     assert_eq!(desk.shown("/v1/tenants/acme/flows/main/releases/1").await["egress"][1]["host"], "*.shop.example");
     desk.run(&acme, &["secret", "delete", "crm"]).await.unwrap();

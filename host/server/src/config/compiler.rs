@@ -16,7 +16,11 @@ const CPU_SECONDS_MIN: u64 = 5;
 const CPU_SECONDS_MAX: u64 = 600;
 
 /// The checked settings.
-pub(super) fn read(quarantine: Option<&str>, memory_mib_max: Option<u64>, cpu_seconds_max: Option<u64>) -> Result<CompileSettings, BadConfig> {
+pub(super) fn read(
+    quarantine: Option<&str>,
+    memory_mib_max: Option<u64>,
+    cpu_seconds_max: Option<u64>,
+) -> Result<CompileSettings, BadConfig> {
     let standard = CompileSettings::standard();
     let quarantine = match quarantine.map(str::parse::<Quarantine>).transpose() {
         Ok(quarantine) => quarantine.unwrap_or(standard.quarantine),

@@ -61,7 +61,11 @@ impl Supervisor {
     /// It ends; what is in progress is finished within that time.
     pub fn stopping(self, within: Duration) {
         let within_us = u32::try_from(within.as_micros()).unwrap_or(u32::MAX);
-        Self::tell(&[NotifyState::Stopping, NotifyState::Status("finishing what is in progress"), NotifyState::ExtendTimeoutUsec(within_us)]);
+        Self::tell(&[
+            NotifyState::Stopping,
+            NotifyState::Status("finishing what is in progress"),
+            NotifyState::ExtendTimeoutUsec(within_us),
+        ]);
     }
 
     /// Its runtimes make progress.

@@ -62,7 +62,13 @@ impl Telemetry {
         let tenants = raw.metrics_tenants_max.unwrap_or(TENANTS);
         Ok(Self {
             metrics_open: raw.metrics_open.unwrap_or(false),
-            metrics_tenants_max: within("telemetry.metrics_tenants_max", tenants, 0, 1_000, "0 to 1,000 is possible: each is a few series")?,
+            metrics_tenants_max: within(
+                "telemetry.metrics_tenants_max",
+                tenants,
+                0,
+                1_000,
+                "0 to 1,000 is possible: each is a few series",
+            )?,
             traces,
         })
     }

@@ -130,7 +130,7 @@ impl Watch {
         }
         if doing.requests == 0 {
             let patience = doing.accepted + rules.header;
-            let until = self.closing.map_or(patience, |closing| patience.min(closing));
+            let until = self.closing.map_or(patience, |closing| patience.min(closing + FRESH_GRACE));
             return if self.is_unwanted { Verdict::Drop } else { due(until, now, Verdict::Drop) };
         }
         if self.closing.is_some() || self.is_unwanted {
@@ -180,7 +180,16 @@ mod tests {
     const NOBODY: Watch = Watch { parted: None, closing: None, is_unwanted: false };
 
     fn doing(accepted: Instant) -> Doing {
-        Doing { accepted, in_flight: 0, requests: 0, is_multiplexed: false, head_since: None, quiet_since: accepted, bytes: 0, is_writing: false }
+        Doing {
+            accepted,
+            in_flight: 0,
+            requests: 0,
+            is_multiplexed: false,
+            head_since: None,
+            quiet_since: accepted,
+            bytes: 0,
+            is_writing: false,
+        }
     }
 
     fn rules() -> DoorRules {

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use crate::config::listeners::Listeners;
 use super::{Places, Seen, Stage, Stages};
+use crate::config::listeners::Listeners;
 
 /// Connections of one listener that are told one by one; more are a number.
 const TOLD_MAX: usize = 20;
@@ -57,7 +57,7 @@ pub(crate) async fn drain(
         tokio::select! {
             () = ended(&mut doors.tasks) => done = true,
             () = at_once.as_mut() => hurried = true,
-            () = tokio::time::sleep(rules.drain_deadline * 100) => {}
+            () = tokio::time::sleep(rules.drain_deadline) => {}
         }
     }
     let mut drained = Drained { at_once: hurried, ..Drained::default() };

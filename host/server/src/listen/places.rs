@@ -309,7 +309,10 @@ mod tests {
         let busy = places.take(places.room_now().unwrap(), ip("192.0.2.1")).unwrap();
         let quiet = places.take(places.room_now().unwrap(), ip("192.0.2.2")).unwrap();
         let in_flight = busy.activity.begin(false);
-        let asked = { let activity = Arc::clone(&quiet.activity); async move { activity.leave.notified().await } };
+        let asked = {
+            let activity = Arc::clone(&quiet.activity);
+            async move { activity.leave.notified().await }
+        };
         let both = async {
             tokio::join!(places.room(), async move {
                 asked.await;

@@ -70,7 +70,11 @@ pub fn of(config: &Config, settings: &RuntimeSettings) -> Memory {
         ),
         part("events", in_flight.saturating_mul(EVENT_BYTES), in_flight.saturating_mul(HOST_INPUT_BYTES_MAX)),
         part("uploads", 0, crate::admin::compile::room::BYTES_MAX),
-        part("compilers beside", COMPILERS.saturating_mul(COMPILER_BYTES), COMPILERS.saturating_mul(config.compile.limits.address_bytes_max)),
+        part(
+            "compilers beside",
+            COMPILERS.saturating_mul(COMPILER_BYTES),
+            COMPILERS.saturating_mul(config.compile.limits.address_bytes_max),
+        ),
         part("caches", 0, KNOWN_BYTES.saturating_add(REFUSED_BYTES)),
     ];
     parts.sort_by_key(|part| std::cmp::Reverse(part.most_bytes));

@@ -58,7 +58,8 @@ impl Compared {
 impl fmt::Display for Compared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { what, needed, allowed, because, knobs, .. } = self;
-        let amount = |n: u64| if matches!(*what, "address space" | "memory") { format!("{} MiB", n.div_ceil(1 << 20)) } else { n.to_string() };
+        let amount =
+            |n: u64| if matches!(*what, "address space" | "memory") { format!("{} MiB", n.div_ceil(1 << 20)) } else { n.to_string() };
         let there = allowed.map_or_else(|| "sets no limit".to_owned(), |allowed| format!("allows {}", amount(allowed)));
         write!(f, "{what}: the configuration needs {} ({because}) and the machine {there}", amount(*needed))?;
         if self.fits() { Ok(()) } else { write!(f, "; {knobs}") }
@@ -75,7 +76,10 @@ pub fn compare(config: &Config, settings: &RuntimeSettings, allowed: &Allowed) -
     let footprint = settings.footprint();
     let (slots, doors) = (
         format!("{} small and {} large slots", config.small_slots, config.large_slots),
-        format!("{} connections of providers and {} of the admin API", config.listeners.hooks.connections_max, config.listeners.admin.connections_max),
+        format!(
+            "{} connections of providers and {} of the admin API",
+            config.listeners.hooks.connections_max, config.listeners.admin.connections_max
+        ),
     );
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
     vec![

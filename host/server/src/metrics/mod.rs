@@ -31,8 +31,7 @@ use crate::telemetry::{Dropped, Drops};
 type Labels<const N: usize> = [(&'static str, &'static str); N];
 
 /// Upper ends in seconds: from what a table look-up takes to the longest that a provider waits.
-const SECONDS: [f64; 16] =
-    [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0];
+const SECONDS: [f64; 16] = [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0];
 
 /// Everything that is counted.
 pub struct Metrics {
@@ -80,7 +79,11 @@ impl Metrics {
         metrics.registry.register("failures", "Invocations that failed, by code", metrics.failures.clone());
         metrics.registry.register("step_seconds", "How long an event's steps took", metrics.steps.clone());
         metrics.registry.register("invocations", "Runs of plugins, by what was asked", metrics.invocations.clone());
-        metrics.registry.register("commit_conflicts", "Commits that met a conflict, so that the event ran again", metrics.conflicts.clone());
+        metrics.registry.register(
+            "commit_conflicts",
+            "Commits that met a conflict, so that the event ran again",
+            metrics.conflicts.clone(),
+        );
         metrics.registry.register("repeats", "Repeated events that got the reply that they had", metrics.repeats.clone());
         metrics.registry.register("fuel", "Fuel as charged", metrics.fuel.clone());
         metrics

@@ -132,11 +132,8 @@ impl Collector for Groups {
         encoder
             .encode_descriptor("store_commit_seconds", "From the first batch of a group to its sync", None, MetricType::Histogram)?
             .encode_histogram::<NoLabelSet>(figures.took_us as f64 / 1e6, figures.groups, &by_time, None)?;
-        let by_size: Vec<(f64, u64)> = figures
-            .by_size
-            .iter()
-            .map(|(to, count)| (if *to == u64::MAX { f64::INFINITY } else { *to as f64 }, *count))
-            .collect();
+        let by_size: Vec<(f64, u64)> =
+            figures.by_size.iter().map(|(to, count)| (if *to == u64::MAX { f64::INFINITY } else { *to as f64 }, *count)).collect();
         encoder
             .encode_descriptor("store_group_batches", "Batches that shared one sync", None, MetricType::Histogram)?
             .encode_histogram::<NoLabelSet>(figures.batches as f64, figures.groups, &by_size, None)

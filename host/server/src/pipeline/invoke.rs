@@ -73,7 +73,8 @@ pub(super) async fn invoke(app: &App, visit: &Visit, event: &Event, plan: Plan, 
                 return Tried { attempts, barred };
             }
         };
-        let tried = attempt(app, visit, event, &pass, fuel, runnable, wall, u32::try_from(at + 1).unwrap_or(u32::MAX), parsed, &scene).await;
+        let tried =
+            attempt(app, visit, event, &pass, fuel, runnable, wall, u32::try_from(at + 1).unwrap_or(u32::MAX), parsed, &scene).await;
         if tried.result.as_ref().is_err_and(|failure| failure.kind == FailureKind::Overloaded) {
             // It never ran, and is no failure of the release. What failed before it stays on record.
             let barred = attempts.is_empty().then_some(Barred::Overloaded);
@@ -104,12 +105,7 @@ async fn attempt(
     let mut seed = [0; 32];
     // An all-zero seed is as deterministic as any other; what matters is that the trail names it.
     let _ = getrandom::fill(&mut seed);
-    let space = StateSpace {
-        tenant: visit.tenant.id.clone(),
-        owner: release.version.tenant.clone(),
-        plugin: release.version.plugin.clone(),
-        contact: visit.contact.id,
-    };
+    let space = space(visit, release);
     let call = Call {
         digest: version.digest,
         class: version.class,
@@ -127,9 +123,7 @@ async fn attempt(
         wall,
         seed,
         grants: release.grants.clone(),
-        capabilities: Box::new(Live::new(
-            live_parts(app, visit, release, &space, &limits, &version.metadata.outcomes, parsed).await,
-        )),
+        capabilities: Box::new(Live::new(live_parts(app, visit, release, &space, &limits, &version.metadata.outcomes, parsed).await)),
         context: None,
     };
     let span = span(visit, visit.turn(), &number, release.number);
@@ -166,7 +160,7 @@ async fn attempt(
         told: tape.iter().map(told).collect(),
         log,
         outcomes: if result.is_ok() { effects.outcomes.clone() } else { Vec::new() },
-        tokens: if result.is_ok() { effects.tokens.clone() } else { Vec::new() },
+        tokens: effects.tokens.clone(),
     };
     Attempt { by, result, record, effects, space }
 }
@@ -183,6 +177,16 @@ async fn pay_messages(visit: &Visit, vetted: Vetted) -> Result<Vetted, Failure> 
 /// AI tokens that a run reported.
 pub(super) fn tokens(effects: &Effects) -> u64 {
     effects.tokens.iter().fold(0, |sum, tokens| sum.saturating_add(tokens.input).saturating_add(tokens.output))
+}
+
+/// Where a release's plugin keeps its values for a contact.
+pub(super) fn space(visit: &Visit, release: &Release) -> StateSpace {
+    StateSpace {
+        tenant: visit.tenant.id.clone(),
+        owner: release.version.tenant.clone(),
+        plugin: release.version.plugin.clone(),
+        contact: visit.contact.id,
+    }
 }
 
 /// What the lines and the spans of an invocation stand in: its id is the contact's with the turn and the attempt.

@@ -12,7 +12,6 @@ use jackfield_domain::contact::{Contact, Phase};
 use jackfield_domain::fallback::AnsweredBy;
 use jackfield_domain::ports::rows::{CommitError, Expect, RowsFault};
 use jackfield_domain::ports::spending::Spending as _;
-use jackfield_domain::ports::state::StateSpace;
 use jackfield_domain::priority::Priority;
 use jackfield_domain::quota::meter::Meter;
 use jackfield_domain::tenant::hours::offset_minutes;
@@ -137,16 +136,10 @@ async fn notify(app: &App, parsed: &Parsed, event: &Event) -> Result<(), StoreFa
     let mut limits = invoke::limits_of(release, &pass);
     let Ok(fuel) = visit.quota.reserve(Meter::Fuel, limits.fuel_max, FUEL_FLOOR.min(limits.fuel_max)).await else { return Ok(()) };
     limits.fuel_max = fuel.amount();
-    let space = StateSpace {
-        tenant: visit.tenant.id.clone(),
-        owner: release.version.tenant.clone(),
-        plugin: release.version.plugin.clone(),
-        contact: visit.contact.id,
-    };
+    let space = invoke::space(&visit, release);
     let mut seed = [0; 32];
     let _ = getrandom::fill(&mut seed);
-    let parts =
-        invoke::live_parts(app, &visit, release, &space, &limits, &version.metadata.outcomes, parsed).await;
+    let parts = invoke::live_parts(app, &visit, release, &space, &limits, &version.metadata.outcomes, parsed).await;
     let wall = Duration::from_millis(limits.wall_ms_max);
     let call = Call {
         digest: version.digest,
@@ -186,7 +179,7 @@ async fn notify(app: &App, parsed: &Parsed, event: &Event) -> Result<(), StoreFa
         told: ran.tape.iter().map(invoke::told).collect(),
         log: ran.log,
         outcomes: if answered { ran.effects.outcomes.clone() } else { Vec::new() },
-        tokens: if answered { ran.effects.tokens.clone() } else { Vec::new() },
+        tokens: ran.effects.tokens.clone(),
     };
     let told = Turn { notes: vec!["the plugin's observer was told".to_owned()], ..entry(app, &visit, event, parsed, vec![record]) };
     let mut change = app.store.tenant(&visit.tenant.id).change().turn(&told);

@@ -20,8 +20,8 @@ use super::resolve::{Resolved, raw};
 use super::{Answered, Received, Stopped};
 use crate::app::App;
 use crate::quota::EventQuota;
-use crate::telemetry;
 use crate::refusals::RefusedRequest;
+use crate::telemetry;
 
 /// Step 3's gift: an event that is known to be the provider's.
 pub(super) struct Parsed {

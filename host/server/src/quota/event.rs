@@ -150,8 +150,11 @@ impl EventQuota {
     pub fn live_row(&self, contact: &Contact, now: Moment) -> Option<LiveContact> {
         let is_new = self.spent().permit == Some(contact.id);
         let until = over_at(contact.channel, contact.started, now);
-        (is_new || (!self.voice && self.quotas.live.holds(&contact.id)))
-            .then(|| LiveContact { contact: contact.id, tenant: contact.tenant.clone(), until })
+        (is_new || (!self.voice && self.quotas.live.holds(&contact.id))).then(|| LiveContact {
+            contact: contact.id,
+            tenant: contact.tenant.clone(),
+            until,
+        })
     }
 
     /// The contact is kept: its permit is its own from now on.
@@ -229,3 +232,7 @@ impl Drop for EventQuota {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "event_tests.rs"]
+mod tests;

@@ -3,11 +3,11 @@
 //! It is read with the tenant's surroundings and kept with them, so that a spend walks no tree and reads no row. A level without a
 //! quota stands here too: permits are counted at every level, so that a limit that is set later is right from its first moment.
 
+use jackfield_domain::contact::Moment;
 use jackfield_domain::id::TenantId;
 use jackfield_domain::quota::ledger::Account;
 use jackfield_domain::quota::meter::{Meter, Period, QuotaRow};
 use jackfield_domain::quota::window::Window;
-use jackfield_domain::contact::Moment;
 use jackfield_domain::tenant::Tenant;
 use jackfield_store::{Store, StoreFault};
 

@@ -112,9 +112,11 @@ pub(crate) async fn tend(app: Arc<App>, mut stopped: watch::Receiver<bool>) -> s
 }
 
 async fn sweep(app: &App, now: Moment) -> Result<(), StoreFault> {
+    app.quotas.live.sweep(&app.store, now).await?;
     let days = |days: u64| now.saturating_sub(days.saturating_mul(DAY_MS));
     // Named in UTC: half a day more or less is nothing here.
-    let before: Vec<(Period, String)> = KEPT_DAYS.iter().map(|(period, kept)| (*period, Window::at(*period, "UTC", days(*kept)).name)).collect();
+    let before: Vec<(Period, String)> =
+        KEPT_DAYS.iter().map(|(period, kept)| (*period, Window::at(*period, "UTC", days(*kept)).name)).collect();
     let mut after = None;
     loop {
         let page = app.store.platform().tenants(after.as_ref(), PAGE).await?;

@@ -125,6 +125,23 @@ impl Live {
         }
     }
 
+    /// Removes the rows of contacts that are over although nobody reported it.
+    pub(super) async fn sweep(&self, store: &Store, now: Moment) -> Result<(), StoreFault> {
+        let platform = store.platform();
+        let mut after = None;
+        loop {
+            let page = platform.live_contacts(after.as_ref(), PAGE).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some(last.contact);
+            let over: Vec<_> = page.iter().filter(|live| live.until <= now).collect();
+            // A conversation that goes on meanwhile writes its row again.
+            if !over.is_empty() {
+                let change = over.into_iter().fold(platform.change(), |change, live| change.over(&live.contact));
+                change.commit().await.map_err(crate::pipeline::unwritten)?;
+            }
+        }
+    }
+
     /// Gives a permit back at once.
     pub(super) fn end(&self, contact: &ContactId) {
         self.counts().remove(contact);

@@ -19,12 +19,14 @@ use super::till::Want;
 /// 2026-11-20T12:00:00Z.
 const NOON: u64 = 1_795_176_000_000;
 /// The platform, a tenant on it, two subtenants, and one of another tenant: from the platform down.
-const PATHS: [&[&str]; 4] = [&["platform", "acme"], &["platform", "acme", "sales"], &["platform", "acme", "service"], &["platform", "bolt"]];
+const PATHS: [&[&str]; 4] =
+    [&["platform", "acme"], &["platform", "acme", "sales"], &["platform", "acme", "service"], &["platform", "bolt"]];
 
 #[derive(Debug, Clone)]
 enum Step {
     Spend { path: usize, amount: u64, voice: bool },
     Reserve { path: usize, most: u64, least: u64, used: u64 },
+    Settle,
     Count { path: usize, amount: u64 },
     Wait { minutes: u64 },
     Crash,
@@ -37,6 +39,7 @@ fn step() -> impl Strategy<Value = Step> {
         12 => (path.clone(), 0_u64..8, any::<bool>()).prop_map(|(path, amount, voice)| Step::Spend { path, amount, voice }),
         3 => (path.clone(), 1_u64..20, 1_u64..20, 0_u64..30)
             .prop_map(|(path, most, least, used)| Step::Reserve { path, most, least: least.min(most), used }),
+        3 => Just(Step::Settle),
         2 => (path, 1_u64..12).prop_map(|(path, amount)| Step::Count { path, amount }),
         3 => (1_u64..40).prop_map(|minutes| Step::Wait { minutes }),
         1 => Just(Step::Crash),
@@ -47,8 +50,7 @@ fn step() -> impl Strategy<Value = Step> {
 /// Hour, day and share of voice of each level.
 fn limits() -> impl Strategy<Value = BTreeMap<&'static str, (Option<u64>, Option<u64>, u8)>> {
     let one = (prop::option::weighted(0.5, 0_u64..40), prop::option::weighted(0.8, 0_u64..80), 0_u8..60);
-    prop::collection::vec(one, 5)
-        .prop_map(|limits| ["platform", "acme", "sales", "service", "bolt"].into_iter().zip(limits).collect())
+    prop::collection::vec(one, 5).prop_map(|limits| ["platform", "acme", "sales", "service", "bolt"].into_iter().zip(limits).collect())
 }
 
 fn levels(path: &[&str], limits: &BTreeMap<&str, (Option<u64>, Option<u64>, u8)>) -> Levels {
@@ -75,6 +77,8 @@ struct World {
     spender: Spender,
     limits: BTreeMap<&'static str, (Option<u64>, Option<u64>, u8)>,
     known: BTreeMap<Account, Known>,
+    /// What will come back of each reservation, and to where.
+    reserved: Vec<(u64, Vec<Account>)>,
     now: u64,
 }
 
@@ -90,8 +94,16 @@ impl World {
 
     async fn step(&mut self, step: &Step) -> Result<(), TestCaseError> {
         match step {
-            Step::Spend { path, amount, voice } => self.take(*path, *amount, *amount, *voice, *amount).await,
-            Step::Reserve { path, most, least, used } => self.take(*path, *most, *least, true, *used).await,
+            Step::Spend { path, amount, voice } => self.take(*path, *amount, *amount, *voice, None).await,
+            Step::Reserve { path, most, least, used } => self.take(*path, *most, *least, true, Some(*used)).await,
+            Step::Settle => {
+                if let Some((rest, accounts)) = self.reserved.pop() {
+                    self.spender.till().give_back(&accounts, rest);
+                    accounts.into_iter().for_each(|account| self.known.entry(account).or_default().let_in -= rest);
+                    self.spender.give_back(false, self.now).await;
+                }
+                Ok(())
+            }
             Step::Count { path, amount } => {
                 let levels = levels(PATHS[*path], &self.limits);
                 self.spender.count(&levels.dues(Meter::Contacts), *amount, self.now).await.unwrap();
@@ -109,36 +121,42 @@ impl World {
                 for (account, leased) in self.leased() {
                     self.known.entry(account).or_default().forfeited += leased;
                 }
+                // What was reserved when the process ended stays spent.
+                self.reserved.clear();
                 self.restart();
                 Ok(())
             }
             Step::EndInOrder => {
                 self.spender.give_back(true, self.now).await;
+                self.reserved.clear();
                 self.restart();
                 Ok(())
             }
         }
     }
 
-    async fn take(&mut self, path: usize, most: u64, least: u64, voice: bool, used: u64) -> Result<(), TestCaseError> {
+    async fn take(&mut self, path: usize, most: u64, least: u64, voice: bool, used: Option<u64>) -> Result<(), TestCaseError> {
         let levels = levels(PATHS[path], &self.limits);
         let accounts = self.known(&levels);
         let room = |known: &BTreeMap<Account, Known>| {
-            accounts.iter().map(|(account, limit, text)| {
-                let known = known.get(account).copied().unwrap_or_default();
-                let of = if voice { *limit } else { *text };
-                of.saturating_sub(known.let_in + known.counted + known.forfeited)
-            }).min().unwrap_or(u64::MAX)
+            accounts
+                .iter()
+                .map(|(account, limit, text)| {
+                    let known = known.get(account).copied().unwrap_or_default();
+                    let of = if voice { *limit } else { *text };
+                    of.saturating_sub(known.let_in + known.counted + known.forfeited)
+                })
+                .min()
+                .unwrap_or(u64::MAX)
         };
         let room = room(&self.known);
         match self.spender.take(&levels.dues(Meter::Contacts), Want { most, least, voice }, self.now).await {
             Ok((amount, taken)) => {
                 prop_assert!(room >= least, "let in although only {room} were left of {least}");
                 prop_assert_eq!(amount, most.min(room), "as much as there is, and no more than was wanted");
-                let used = used.min(amount);
-                self.spender.till().give_back(&taken, amount - used);
+                self.reserved.extend(used.map(|used| (amount.saturating_sub(used), taken)));
                 for (account, _, _) in accounts {
-                    self.known.entry(account).or_default().let_in += used;
+                    self.known.entry(account).or_default().let_in += amount;
                 }
             }
             Err(Unspent::Short(shortage)) => prop_assert!(room < least, "barred although {room} were left: {shortage}"),
@@ -213,7 +231,7 @@ proptest! {
         in_runtime(async {
             let store = Store::memory(MasterKey::from_bytes([7; 32])).await;
             let spender = Spender::new(store.ledger());
-            let mut world = World { store, spender, limits, known: BTreeMap::new(), now: NOON };
+            let mut world = World { store, spender, limits, known: BTreeMap::new(), reserved: Vec::new(), now: NOON };
             for step in &steps {
                 world.step(step).await?;
                 world.check().await?;
@@ -224,8 +242,50 @@ proptest! {
 }
 
 #[test]
+fn two_processes_over_one_ledger_do_not_pass_a_limit_together() {
+    let limits = BTreeMap::from([
+        ("platform", (None, Some(300), 0)),
+        ("acme", (None, Some(200), 0)),
+        ("sales", (None, None, 0)),
+        ("service", (None, None, 0)),
+        ("bolt", (None, None, 0)),
+    ]);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let store = Store::memory(MasterKey::from_bytes([7; 32])).await;
+        let nodes = [Arc::new(Spender::new(store.ledger())), Arc::new(Spender::new(store.ledger()))];
+        let let_in = Arc::new(AtomicU64::new(0));
+        let mut tasks = tokio::task::JoinSet::new();
+        for task in 0..32 {
+            let (spender, let_in, levels) = (nodes[task % 2].clone(), let_in.clone(), levels(PATHS[0], &limits));
+            tasks.spawn(async move {
+                for nth in 0..50 {
+                    let want = Want { most: 1, least: 1, voice: true };
+                    if spender.take(&levels.dues(Meter::Contacts), want, NOON + nth * 100).await.is_ok() {
+                        let_in.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+        while let Some(ended) = tasks.join_next().await {
+            ended.unwrap();
+        }
+        let leased: u64 = nodes.iter().map(|node| node.till().held().1).sum();
+        let let_in = let_in.load(Ordering::Relaxed);
+        assert!(let_in <= 200, "{let_in} of 200");
+        assert!(let_in + leased >= 200, "{let_in} were let in, {leased} are leased, and somebody was barred");
+    });
+}
+
+#[test]
 fn sixty_four_tasks_spend_a_limit_to_its_last_unit_and_never_past_it() {
-    let limits = BTreeMap::from([("platform", (None, Some(1_500), 0)), ("acme", (None, Some(1_000), 0)), ("sales", (Some(700), None, 0)), ("service", (None, None, 0)), ("bolt", (None, Some(5_000), 0))]);
+    let limits = BTreeMap::from([
+        ("platform", (None, Some(1_500), 0)),
+        ("acme", (None, Some(1_000), 0)),
+        ("sales", (Some(700), None, 0)),
+        ("service", (None, None, 0)),
+        ("bolt", (None, Some(5_000), 0)),
+    ]);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let store = Store::memory(MasterKey::from_bytes([7; 32])).await;

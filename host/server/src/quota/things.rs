@@ -85,12 +85,7 @@ impl Counting {
 }
 
 /// Commits a batch that makes or removes things, and counts them in it. A race for a count is run again, any other conflict is not.
-pub(crate) async fn commit(
-    store: &Store,
-    path: &[TenantId],
-    things: &[(Thing, i64)],
-    change: impl Fn() -> Change,
-) -> Result<(), Problem> {
+pub(crate) async fn commit(store: &Store, path: &[TenantId], things: &[(Thing, i64)], change: impl Fn() -> Change) -> Result<(), Problem> {
     for _ in 0..RACES_MAX {
         let counting = Counting::of(store, path, things).await?;
         match change().platform(|platform| counting.put(platform)).commit().await {

@@ -255,9 +255,8 @@ impl Till {
     /// Takes out what goes back to the ledger: of windows that are over, and at the very end everything.
     pub(super) fn take_back(&mut self, everything: bool, now: Moment) -> Vec<(Account, u64)> {
         self.closed |= everything;
-        let is_over = |lease: &Lease| {
-            everything || (now >= lease.named_until && Window::at(lease.window.period, &lease.zone, now) != lease.window)
-        };
+        let is_over =
+            |lease: &Lease| everything || (now >= lease.named_until && Window::at(lease.window.period, &lease.zone, now) != lease.window);
         for ((tenant, meter, _), lease) in self.leases.extract_if(|_, lease| is_over(lease)) {
             if lease.available > 0 {
                 *self.left_over.entry(Account { tenant, meter, window: lease.window }).or_default() += lease.available;
@@ -275,7 +274,6 @@ impl Till {
     pub(super) fn held(&self) -> (usize, u64) {
         (self.leases.len(), self.leases.values().fold(0, |sum, lease| sum.saturating_add(lease.available)))
     }
-
 }
 
 /// The lease of an account, as long as its window is the present one.

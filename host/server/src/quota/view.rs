@@ -12,8 +12,8 @@ use jackfield_domain::tenant::Tenant;
 use jackfield_store::{Store, StoreFault};
 use serde::Serialize;
 
-use super::levels::{Due, Levels};
 use super::Quotas;
+use super::levels::{Due, Levels};
 
 /// What is said with every answer about AI tokens.
 pub const OVERSHOOT: &str = "AI tokens are counted after they were spent and bar the next event; the limit is passed at most by the \

@@ -67,8 +67,7 @@ impl Outlet {
     /// Starts the task that sends. Needs an async runtime.
     pub(super) fn open(traces: &Traces, drops: &Arc<Drops>) -> anyhow::Result<Self> {
         let client = TraceClient::new(traces.endpoint.scheme() == "https")?;
-        let mut exporter =
-            SpanExporter::builder().with_http().with_http_client(client).with_endpoint(traces.endpoint.as_str()).build()?;
+        let mut exporter = SpanExporter::builder().with_http().with_http_client(client).with_endpoint(traces.endpoint.as_str()).build()?;
         // Only what is ours: the kit's own detectors read the environment and the machine.
         let about = [KeyValue::new("service.name", "jackfield"), KeyValue::new("service.version", env!("CARGO_PKG_VERSION"))];
         let resource = Resource::builder_empty().with_attributes(about).build();

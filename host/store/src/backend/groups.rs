@@ -7,8 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Upper ends in microseconds: from a fast disk's sync to one that is dying. The last has no end.
-const TIMES_US: [u64; 13] =
-    [250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000, 512_000, 2_048_000, u64::MAX];
+const TIMES_US: [u64; 13] = [250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000, 512_000, 2_048_000, u64::MAX];
 /// Upper ends in batches: a group takes a thousand at most.
 const SIZES: [u64; 9] = [1, 2, 4, 8, 16, 64, 256, 1_024, u64::MAX];
 

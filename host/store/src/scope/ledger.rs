@@ -68,8 +68,7 @@ impl KeptLedger {
         let mut all = Vec::with_capacity(entries.len());
         for entry in entries {
             let (before, expect) = self.find(&entry.account).await?;
-            let changed =
-                entry.apply(before).map_err(|balance| LedgerError::Short { account: entry.account.clone(), balance })?;
+            let changed = entry.apply(before).map_err(|balance| LedgerError::Short { account: entry.account.clone(), balance })?;
             let key = key_of(&entry.account);
             let value = value_of(&key, &changed.balance)?;
             writes.push(Write::Put { key, value, expect });

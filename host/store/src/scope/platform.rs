@@ -139,7 +139,12 @@ impl PlatformStore {
         }
     }
 
-    pub(crate) async fn plain_list<R: DeserializeOwned>(&self, table: Table, after: Option<&[u8]>, limit: usize) -> Result<Vec<Found<R>>, StoreFault> {
+    pub(crate) async fn plain_list<R: DeserializeOwned>(
+        &self,
+        table: Table,
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Found<R>>, StoreFault> {
         let mut range = Range::of_prefix(keys::platform(table, &[]));
         if let Some(after) = after {
             range = range.after(&keys::platform(table, after));

@@ -103,8 +103,7 @@ impl PlatformChange {
 pub(crate) async fn given_back(shared: &Shared, tenant: &TenantId, row: &[u8]) -> Result<Vec<Write>, CommitError> {
     let fault = |why: String| CommitError::Fault(RowsFault { why });
     let row: Value = serde_json::from_slice(row).map_err(|e| fault(format!("tenant {tenant} cannot be read: {:?}", e.classify())))?;
-    let above: Vec<TenantId> =
-        row.get("ancestors").and_then(|above| serde_json::from_value(above.clone()).ok()).unwrap_or_default();
+    let above: Vec<TenantId> = row.get("ancestors").and_then(|above| serde_json::from_value(above.clone()).ok()).unwrap_or_default();
     let mut writes = Vec::new();
     for thing in Thing::ALL {
         let key = key_of(tenant, thing);

@@ -189,7 +189,10 @@ async fn counts_of_a_day_and_of_a_release_add_up() {
     scope.change().tally(&of("2026-11-24", Some(3), Purpose::Shadow), shadow).commit().await.unwrap();
     let rows = scope.usage("2026-11-23", "2026-11-24", 99).await.unwrap();
     assert_eq!(rows.len(), 3);
-    assert_eq!((rows[2].purpose, rows[2].release, rows[2].counts["fuel"], rows[2].counts["memory_bytes_peak"]), (Purpose::Shadow, Some(3), 18, 700));
+    assert_eq!(
+        (rows[2].purpose, rows[2].release, rows[2].counts["fuel"], rows[2].counts["memory_bytes_peak"]),
+        (Purpose::Shadow, Some(3), 18, 700)
+    );
     assert!(rows[..2].iter().all(|row| row.purpose == Purpose::Live));
     assert_eq!(scope.usage("2026-11-23", "2026-11-24", 2).await.unwrap().len(), 2);
     assert_eq!(

@@ -18,16 +18,27 @@ fn limits() -> Vec<Sin> {
     let logs = |through: &str| of("floods-log", "writes for ever", Limit::Log, &["log-exceeded"]).set("through", through);
     vec![
         of("loops", "never ends", Limit::Fuel, &["fuel-exceeded"]),
-        of("spins", "never ends, with more fuel than time", Limit::Wall, &["wall-exceeded"]).on("maximum").within(json!({"wall_ms_max": 20})),
+        of("spins", "never ends, with more fuel than time", Limit::Wall, &["wall-exceeded"])
+            .on("maximum")
+            .within(json!({"wall_ms_max": 20})),
         of("sleeps", "sleeps an hour, again and again", Limit::Fuel, &["fuel-exceeded"]),
         of("burns-then-divides-by-zero", "hides what it burnt behind a trap", Limit::Fuel, &["trapped"]),
         of("allocates", "takes memory until it is refused", Limit::Memory, &["memory-exceeded"]),
         of("floods-host-calls", "asks for ever", Limit::HostCalls, &["host-calls-exceeded"]),
         of("floods-outcomes", "reports goals that nobody knows, for ever", Limit::HostCalls, &["host-calls-exceeded"]).set("what", "goals"),
-        of("floods-outcomes", "reports models that nobody knows, for ever", Limit::HostCalls, &["host-calls-exceeded"]).set("what", "models"),
-        of_crate("floods-outcomes", "reports a hundred models", Attacks::Log, Expected::Answers(|_| Ok(()))).with("what", "models").with("times", 100).renamed("floods-outcomes-and-answers"),
+        of("floods-outcomes", "reports models that nobody knows, for ever", Limit::HostCalls, &["host-calls-exceeded"])
+            .set("what", "models"),
+        of_crate("floods-outcomes", "reports a hundred models", Attacks::Log, Expected::Answers(|_| Ok(())))
+            .with("what", "models")
+            .with("times", 100)
+            .renamed("floods-outcomes-and-answers"),
         of("big-input-echo", "is given more than it may be", Limit::Input, &["input-exceeded"]).within(json!({"input_bytes_max": 100})),
-        of("floods-attributes", "makes every later event larger", Limit::Input, &["input-exceeded"]).turns(8),
+        of("floods-attributes", "makes every later event larger", Limit::Input, &["input-exceeded"])
+            .within(json!({"input_bytes_max": 20_000}))
+            .turns(2),
+        of_crate("floods-attributes", "makes every later event larger for ever", Attacks::Isolation, Expected::Answers(input_stays_small))
+            .turns(8)
+            .renamed("floods-attributes-for-ever"),
         of("returns-10mb", "says ten megabytes", Limit::Output, &["output-exceeded"]),
         logs("log"),
         logs("stdout"),
@@ -42,7 +53,8 @@ fn state() -> Vec<Sin> {
     let odd = of_crate("floods-state", "keeps values under keys that point elsewhere", Attacks::Isolation, Expected::Answers(only_its_own));
     vec![
         of("keeps values of its contact for ever", Limit::Stored, &["stored-exceeded"]).set("scope", "contact"),
-        of("keeps values of its tenant for ever", Limit::HostCalls, &["host-calls-exceeded", "stored-exceeded", "output-exceeded"]).set("scope", "tenant"),
+        of("keeps values of its tenant for ever", Limit::HostCalls, &["host-calls-exceeded", "stored-exceeded", "output-exceeded"])
+            .set("scope", "tenant"),
         of("keeps a million keys", Limit::HostCalls, &["host-calls-exceeded"]).set("what", "tiny-keys"),
         of("keeps one value of ten megabytes", Limit::Output, &["output-exceeded"]).set("what", "large-value"),
         odd.clone().set("what", "odd-keys"),
@@ -105,6 +117,12 @@ fn log_is_escaped(account: &Account) -> Verdict {
     if reason == "7 lines" && lines.len() >= 7 { Ok(()) } else { Err(format!("{} lines are kept of {reason}", lines.len())) }
 }
 
+/// What a contact carries from turn to turn is bounded, whatever its plugin adds.
+fn input_stays_small(account: &Account) -> Verdict {
+    let (reason, input_bytes) = (account.reason(), account.used("input_bytes"));
+    if reason == "turn 8" && input_bytes < 40_000 { Ok(()) } else { Err(format!("{reason} was given {input_bytes} bytes")) }
+}
+
 /// It kept its own under its own names, and found nobody else's.
 fn only_its_own(account: &Account) -> Verdict {
     let reason = account.reason();
@@ -131,7 +149,7 @@ const STEP_MS: u64 = 50;
 
 fn clocks_stand_still(account: &Account) -> Verdict {
     let reason = account.reason();
-    if !reason.contains("instant 0, date 0, event 0") || reason.split(' ').take(8).any(|round| !round.ends_with("/0/0")) {
+    if !reason.contains("instant 0, date 0, event 0") || reason.matches("]/0/0").count() != 8 {
         return Err(format!("a clock moved: {reason}"));
     }
     let steps = account.attribute("steps");

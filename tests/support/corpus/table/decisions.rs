@@ -44,13 +44,17 @@ fn floods() -> Vec<Sin> {
     let output = |sin, tries| of(sin, tries, Attacks::Limit(Limit::Output), OUTPUT);
     vec![
         output("many-actions", "returns ten thousand actions"),
-        vetted("many-actions", "returns ten thousand actions, and may give that much").on("maximum").renamed("many-actions-on-maximum"),
         vetted("more-actions-than-the-plan", "returns more actions than the plan has"),
         vetted("no-actions", "returns no actions"),
         of("long-text", "says thirty thousand characters", Attacks::Rendering, Expected::Answers(said_in_pieces)),
         of("longest-text", "says sixty thousand characters", Attacks::Rendering, Expected::Answers(said_in_pieces)).on("maximum"),
         unrendered("text-that-grows", "says what is five times as long once it is escaped"),
-        of("text-without-a-place-to-cut", "says seven thousand characters without a space", Attacks::Rendering, Expected::Answers(said_in_pieces)),
+        of(
+            "text-without-a-place-to-cut",
+            "says seven thousand characters without a space",
+            Attacks::Rendering,
+            Expected::Answers(said_in_pieces),
+        ),
         unrendered("longest-ssml", "says more SSML than the provider says at once"),
         output("many-attributes", "sets ten thousand attributes"),
         harmless("large-attributes", "sets attributes as large as they may be"),
@@ -191,7 +195,12 @@ fn targets() -> Vec<Sin> {
         vetted("unknown-queue", "names a queue that nobody has"),
         neighbours("neighbours-queue", "names the neighbour's queue", NONSENSE, NEIGHBOURS_QUEUE),
         neighbours("neighbours-queue-by-its-path", "names the neighbour's queue by a path", NONSENSE, NEIGHBOUR),
-        neighbours("neighbours-number", "dials the neighbour's number, as anybody may", Expected::Answers(dials_the_neighbour), NEIGHBOURS_NUMBER),
+        neighbours(
+            "neighbours-number",
+            "dials the neighbour's number, as anybody may",
+            Expected::Answers(dials_the_neighbour),
+            NEIGHBOURS_NUMBER,
+        ),
         vetted("overflows-to-a-stranger", "overflows to a queue that nobody has"),
         vetted("overflows-to-a-strangers-flow", "overflows to a flow that nobody has"),
         vetted("escalates-to-a-stranger", "escalates to a queue that nobody has"),
@@ -254,14 +263,16 @@ fn contained(account: &Account) -> Verdict {
     if twiml.elements.is_empty() {
         return Err(format!("this is no document: {}", String::from_utf8_lossy(&account.heard.body)));
     }
-    let ends = usize::from(account.contact.pointer("/contact/flow").and_then(|flow| flow.as_str()).is_some_and(|flow| flow.ends_with("farewell")));
+    let ends =
+        usize::from(account.contact.pointer("/contact/flow").and_then(|flow| flow.as_str()).is_some_and(|flow| flow.ends_with("farewell")));
     if twiml.all("Hangup").count() != ends {
         return Err(format!("a verb was slipped in: {twiml:?}"));
     }
     for element in &twiml.elements {
         let foreign = element.name() == "Redirect" && !element.text.starts_with(crate::platform::PUBLIC_URL);
         let stray = element.attributes.iter().find(|(name, value)| {
-            let address = matches!(name.as_str(), "action" | "statusCallback" | "waitUrl") || (name == "url" && element.name() != "ConversationRelay");
+            let address = matches!(name.as_str(), "action" | "statusCallback" | "waitUrl")
+                || (name == "url" && element.name() != "ConversationRelay");
             name == "a" || (address && !value.starts_with(crate::platform::PUBLIC_URL))
         });
         if foreign || stray.is_some() {

@@ -21,7 +21,7 @@ fn said_done(account: &Account) -> Verdict {
 }
 
 pub(super) fn sins() -> Vec<Sin> {
-    [loops(), bottoms(), traps(), hoards(), lies(), handles(), composed(), tables()].concat()
+    [loops(), bottoms(), traps(), hoards(), lies(), handles(), composed(), describes(), tables()].concat()
 }
 
 fn loops() -> Vec<Sin> {
@@ -39,7 +39,13 @@ fn loops() -> Vec<Sin> {
         of("branching", "jumps through a table of forty thousand branches"),
         of("asking-the-clock", "does nothing but ask the clock"),
         of("polling-for-nothing", "waits for no time at all, for ever"),
-        of_text("loops-elsewhere", "printing-bytes", "prints byte after byte", Attacks::Limit(Limit::Log), Expected::Fails(&["log-exceeded"])),
+        of_text(
+            "loops-elsewhere",
+            "printing-bytes",
+            "prints byte after byte",
+            Attacks::Limit(Limit::Log),
+            Expected::Fails(&["log-exceeded"]),
+        ),
     ]
 }
 
@@ -56,7 +62,8 @@ fn bottoms() -> Vec<Sin> {
 fn traps() -> Vec<Sin> {
     let of = |case, tries, attacks, expected| of_text("traps-elsewhere", case, tries, attacks, expected);
     vec![
-        of("in-start-later", "traps while its instance is made, but not at the upload", Attacks::Order, TRAPPED).within(json!({"wall_ms_max": 1_000})),
+        of("in-start-later", "traps while its instance is made, but not at the upload", Attacks::Order, TRAPPED)
+            .within(json!({"wall_ms_max": 1_000})),
         of("in-realloc", "traps while the host hands over the arguments", Attacks::Order, TRAPPED),
         of("in-post-return", "traps after it has answered", Attacks::Order, TRAPPED),
         of("in-a-destructor", "traps in the destructor of a resource", Attacks::Order, TRAPPED),
@@ -80,7 +87,7 @@ fn hoards() -> Vec<Sin> {
         handles("timers", "sets timers and never drops one"),
         of_text("hoards", "random-bytes", "asks for sixty-four megabytes of random numbers at once", Attacks::Abi, BROKE),
         of_text("hoards", "random-bytes-for-ever", "asks for random numbers without end", Attacks::Limit(Limit::Fuel), FUEL),
-        of_text("hoards", "zeroes", "prints more zeroes than there are addresses", Attacks::Limit(Limit::Fuel), FUEL),
+        of_text("hoards", "zeroes", "prints more zeroes than there are addresses", Attacks::Abi, BROKE),
     ]
 }
 
@@ -135,11 +142,18 @@ fn composed() -> Vec<Sin> {
         of("character-that-is-none", "hands on a character beyond Unicode", Attacks::Abi, BROKE),
         of("half-a-surrogate-as-a-character", "hands on half a surrogate as a character", Attacks::Abi, BROKE),
         of("calls-for-ever", "calls another component of its own for ever", Attacks::Limit(Limit::Fuel), FUEL),
-        of("loops-in-the-others-realloc", "loops while a text is handed on", Attacks::Limit(Limit::Fuel), FUEL),
-        of("copies-without-end", "lets the engine copy a quarter of a terabyte", Attacks::Limit(Limit::Fuel), FUEL),
         of("keeps-what-it-borrowed", "keeps a borrowed handle after its call", Attacks::Handles, BROKE),
         of("drops-what-the-other-owns", "uses a handle's number that another component was given", Attacks::Handles, BROKE),
         of("comes-back-into-itself", "is called back while it is being called", Attacks::Order, BROKE),
+    ]
+}
+
+fn describes() -> Vec<Sin> {
+    let of = |case, tries, expected| of_text("lies-in-describe", case, tries, Attacks::Describe, expected);
+    vec![
+        of("limits-of-its-own", "claims that its fuel has no end, and never ends", FUEL),
+        of("nothing-at-all", "does what it did not list, because it listed nothing", Expected::Fails(&["unlisted"])),
+        of_text("schemas", "by-lot", "describes other settings each time", Attacks::Describe, DONE),
     ]
 }
 

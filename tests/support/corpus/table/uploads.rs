@@ -32,13 +32,22 @@ fn sizes() -> Vec<Sin> {
         complex("refused", "a-thousand-components", "has a thousand components inside it", "components inside it"),
         complex("refused", "components-in-components", "nests components", "nested"),
         complex("refused", "ten-thousand-globals", "has more than ten thousand globals", "globals"),
+        complex("composed", "copies-without-end", "lets the engine copy a quarter of a terabyte", "have memory"),
+        complex("composed", "loops-in-the-others-realloc", "loops while a text is handed on", "have memory"),
+        complex("composed", "hands-on-a-module", "brings a module in by another way", "hands whole"),
         complex("hoards", "four-gibibytes", "declares four gibibytes of memory", "memory"),
         complex("hoards", "ten-million-elements-declared", "declares a table of ten million elements", "elements"),
     ]
 }
 
 fn proposals() -> Vec<Sin> {
-    let deep = of_text("composed", "types-a-hundred-deep", "has lists of lists, a hundred deep", Attacks::Upload, Expected::Refused("bad-component", "nesting"));
+    let deep = of_text(
+        "composed",
+        "types-a-hundred-deep",
+        "has lists of lists, a hundred deep",
+        Attacks::Upload,
+        Expected::Refused("bad-component", "nesting"),
+    );
     let of = |case, tries| of_text("refused", case, tries, Attacks::Upload, Expected::Refused("bad-component", ""));
     vec![
         of("two-memories-in-one-module", "has two memories in one module"),
@@ -58,6 +67,24 @@ fn describes() -> Vec<Sin> {
         of_crate("traps-in-describe", "traps in describe", Attacks::Describe, refused("trapped")),
         text("loops-elsewhere", "in-start", "loops while its instance is made", "fuel-exceeded"),
         text("traps-elsewhere", "in-start", "traps while its instance is made", "trapped"),
-        text("canonical-lies", "outcomes-of-megabytes-that-overlap", "lists outcomes that are all the same quarter of a megabyte", "output-exceeded"),
+        text(
+            "canonical-lies",
+            "outcomes-of-megabytes-that-overlap",
+            "lists outcomes that are all the same quarter of a megabyte",
+            "output-exceeded",
+        ),
+        text("lies-in-describe", "a-name-with-a-bell", "has a name with a bell", "name"),
+        text("lies-in-describe", "a-name-of-ten-thousand-letters", "has a name of ten thousand letters", "name"),
+        text("lies-in-describe", "no-name", "has no name", "name"),
+        text("lies-in-describe", "five-hundred-outcomes", "lists five hundred outcomes", "outcomes"),
+        text("schemas", "that-double", "checks settings in more ways than there are seconds", "values"),
+        text("schemas", "that-refer-to-themselves", "has a schema that refers to itself", "refers to itself"),
+        text("schemas", "that-look-again-on-every-level", "has a schema whose every level looks at all below it", "unevaluatedProperties"),
+        text("schemas", "of-patterns", "has a schema of five hundred large patterns", "patterns"),
+        text("schemas", "of-one-large-pattern", "has a schema with a pattern of a million letters", "settings-schema"),
+        text("schemas", "from-elsewhere", "has a schema that is fetched from the machine's metadata", "169.254.169.254"),
+        text("schemas", "from-a-file", "has a schema that is a file of the host", "passwd"),
+        text("schemas", "without-a-floor", "has a schema that is nested a thousand deep", "settings-schema"),
+        text("schemas", "that-are-none", "has a schema that is none", "settings-schema"),
     ]
 }

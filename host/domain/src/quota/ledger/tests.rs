@@ -48,7 +48,7 @@ fn a_lease_follows_the_use_and_is_one_near_the_end() {
     let pace = |spent, elapsed_ms, last| Pace { spent, elapsed_ms, last };
     assert_eq!(lease(1, pace(0, 0, 0), 1_000), 1, "the first is what is needed");
     assert_eq!(lease(1, pace(1, 1, 1), 1_000), 2, "two at once are no thousand a second");
-    assert_eq!(lease(1, pace(64, 500, 64), 100_000), 128);
+    assert_eq!(lease(1, pace(64, 500, 64), 100_000), 32);
     assert_eq!(lease(1, pace(64, 60_000, 64), 100_000), 1, "who uses little holds little");
     assert_eq!(lease(1, pace(1_000, 100, 1_000), 400), 100, "a quarter of what is left");
     assert_eq!(lease(1, pace(1_000, 100, 1_000), 3), 1);

@@ -20,7 +20,9 @@ async fn a_request_leaves_as_it_was_made_and_the_record_shows_no_header_body_or_
     let sent = house.send_as(&errand(&[&url]), &[asked]).await.remove(0);
     let heard = server.heard().remove(0);
     assert!(heard.starts_with("POST /v1/bookings?phone=%2B15551230100 HTTP/1.1\r\n"), "{heard}");
-    for line in [&format!("authorization: Bearer {CANARY}"), "x-a: b", &format!("host: {}", server.at), "content-length: 14", "{\"name\":\"Ann\"}"] {
+    for line in
+        [&format!("authorization: Bearer {CANARY}"), "x-a: b", &format!("host: {}", server.at), "content-length: 14", "{\"name\":\"Ann\"}"]
+    {
         assert!(heard.contains(line), "{line} is not in {heard}");
     }
     let record = &sent.record;

@@ -95,9 +95,15 @@ async fn a_request_leaves_its_guest_time_to_go_on() {
 #[tokio::test]
 async fn nonsense_instead_of_http_is_a_failure() {
     let house = House::new();
-    for nonsense in ["hello\r\n\r\n", "HTTP/9.9 200 OK\r\n\r\n", "HTTP/1.1 999999 OK\r\n\r\n", "HTTP/1.1 200 OK\r\na b: c\r\n\r\n", "\0\0\0\0\r\n\r\n",
-        "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\na", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n"]
-    {
+    for nonsense in [
+        "hello\r\n\r\n",
+        "HTTP/9.9 200 OK\r\n\r\n",
+        "HTTP/1.1 999999 OK\r\n\r\n",
+        "HTTP/1.1 200 OK\r\na b: c\r\n\r\n",
+        "\0\0\0\0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\na",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n",
+    ] {
         let server = Server::saying(nonsense).await;
         let sent = house.get(&server.url("/")).await;
         assert!(matches!(error(&sent), HttpError::Failed(_)), "{nonsense:?}: {sent:?}");

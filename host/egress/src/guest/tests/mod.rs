@@ -61,17 +61,20 @@ impl Server {
     async fn start(answer: impl Fn(&str) -> Option<Vec<u8>> + Send + Sync + 'static) -> Self {
         type Answer = Arc<dyn Fn(&str) -> Option<Vec<u8>> + Send + Sync>;
         let answer: Answer = Arc::new(answer);
-        Self::with(|mut socket, heard, answer: Answer| {
-            Box::pin(async move {
-                while let Some(request) = read_request(&mut socket).await {
-                    heard.lock().unwrap().push(request.clone());
-                    let Some(bytes) = answer(&request) else { return };
-                    if socket.write_all(&bytes).await.is_err() {
-                        return;
+        Self::with(
+            |mut socket, heard, answer: Answer| {
+                Box::pin(async move {
+                    while let Some(request) = read_request(&mut socket).await {
+                        heard.lock().unwrap().push(request.clone());
+                        let Some(bytes) = answer(&request) else { return };
+                        if socket.write_all(&bytes).await.is_err() {
+                            return;
+                        }
                     }
-                }
-            })
-        }, answer)
+                })
+            },
+            answer,
+        )
         .await
     }
 
@@ -100,12 +103,15 @@ impl Server {
 
     /// Accepts and is silent for ever.
     async fn silent() -> Self {
-        Self::with(|socket, _, ()| {
-            Box::pin(async move {
-                let _held = socket;
-                std::future::pending().await
-            })
-        }, ())
+        Self::with(
+            |socket, _, ()| {
+                Box::pin(async move {
+                    let _held = socket;
+                    std::future::pending().await
+                })
+            },
+            (),
+        )
         .await
     }
 

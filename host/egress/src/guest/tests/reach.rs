@@ -43,7 +43,8 @@ async fn http_in_the_clear_is_not_spoken_unless_the_platform_allows_it() {
 async fn a_name_that_points_inside_is_not_followed_there() {
     let server = Server::saying(&ok("")).await;
     let house = House::with(&[], &[], Vec::new());
-    for address in ["127.0.0.1", "::1", "::ffff:127.0.0.1", "64:ff9b::127.0.0.1", "169.254.169.254", "10.0.0.1", "fd00:ec2::254", "0.0.0.0"] {
+    for address in ["127.0.0.1", "::1", "::ffff:127.0.0.1", "64:ff9b::127.0.0.1", "169.254.169.254", "10.0.0.1", "fd00:ec2::254", "0.0.0.0"]
+    {
         house.names.name("inside.example", &[&[address]]);
         let sent = house.get(&format!("http://inside.example:{}/", server.at.port())).await;
         assert_eq!(error(&sent), &HttpError::Unresolved, "{address}");

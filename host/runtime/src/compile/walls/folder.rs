@@ -1,10 +1,12 @@
-//! Takes the file system, the network and other processes away from the child with Landlock.
+//! Takes the file system, TCP and other processes away from the child with Landlock.
 //!
 //! [`super::raise`] calls it. The rule set handles every right that the newest kernel knows and grants none, so a compiler that was
 //! taken over reads no secret even where the filter of system calls had a hole. An older kernel handles fewer of them, and that is
 //! said: rights over files have been there since the first version.
 
-use landlock::{ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, LandlockStatus, Ruleset, RulesetAttr as _, RulesetError};
+use landlock::{
+    ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, LandlockStatus, Ruleset, RulesetAttr as _, RulesetError,
+};
 use landlock::{RestrictionStatus, RulesetStatus, Scope};
 
 use super::{Standing, Wall};
@@ -27,10 +29,10 @@ pub(super) fn raise() -> Wall {
             };
             match ruleset {
                 RulesetStatus::FullyEnforced => {
-                    Wall::new(name, Standing::Up, format!("no file, no network, no other process ({version})"))
+                    Wall::new(name, Standing::Up, format!("no file, no TCP, no signal to another process ({version})"))
                 }
                 RulesetStatus::PartiallyEnforced => {
-                    Wall::new(name, Standing::Partly, format!("no file, and what else this kernel knows ({version})"))
+                    Wall::new(name, Standing::Partly, format!("no file, and as much else as this kernel knows ({version})"))
                 }
                 RulesetStatus::NotEnforced => Wall::new(name, Standing::Missing, version),
             }

@@ -74,7 +74,9 @@ pub(crate) async fn read(headers: &HeaderMap, body: axum::body::Body, bytes_max:
         let mut seen = 0_usize;
         loop {
             let Ok(frame) = tokio::time::timeout(PAUSE_MAX, body.frame()).await else {
-                return Err(Refusal::new(Code::BadRequest, format!("nothing more of the body came for {} s", PAUSE_MAX.as_secs())).at("body"));
+                return Err(
+                    Refusal::new(Code::BadRequest, format!("nothing more of the body came for {} s", PAUSE_MAX.as_secs())).at("body")
+                );
             };
             let Some(frame) = frame else { break };
             let frame = frame.map_err(|_| Refusal::new(Code::BadRequest, "the body ended before it was complete").at("body"))?;

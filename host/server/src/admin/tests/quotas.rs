@@ -55,9 +55,8 @@ async fn a_tenant_that_moves_its_clock_keeps_the_windows_that_it_has() {
 async fn things_are_counted_for_everyone_above_and_what_goes_makes_room() {
     let api = Api::furnished().await;
     set(&api, "acme", json!({ "counts": { "flows": 2, "addresses": 1, "subtenants": 1, "tokens": 2 } })).await;
-    let make = |tenant: &'static str, name: &'static str| {
-        api.call(&api.operator, Method::POST, tenant, json!({ "name": name, "label": name }))
-    };
+    let make =
+        |tenant: &'static str, name: &'static str| api.call(&api.operator, Method::POST, tenant, json!({ "name": name, "label": name }));
     assert_eq!(make("/v1/tenants/acme-sub/flows", "one").await.status, StatusCode::CREATED);
     let full = make("/v1/tenants/acme-sub/flows", "two").await;
     assert_eq!((full.problem(), &full.body["at"]), ((422, "limit-reached"), &json!("flows")));
@@ -66,9 +65,8 @@ async fn things_are_counted_for_everyone_above_and_what_goes_makes_room() {
     assert_eq!(make("/v1/tenants/acme-sub/flows", "two").await.status, StatusCode::CREATED);
     assert_eq!((count_of(&api, "acme", "flows").await, count_of(&api, "platform", "flows").await), (2, 2));
 
-    let tenant = |id: &'static str| {
-        api.call(&api.operator, Method::POST, "/v1/tenants", json!({ "id": id, "label": id, "parent": "acme" }))
-    };
+    let tenant =
+        |id: &'static str| api.call(&api.operator, Method::POST, "/v1/tenants", json!({ "id": id, "label": id, "parent": "acme" }));
     assert_eq!(tenant("acme-two").await.problem(), (422, "limit-reached"));
     let token = api.operator(Method::POST, "/v1/tokens", json!({ "label": "t", "tenant": "acme-sub" })).await;
     let none = api.call(&api.operator, Method::POST, "/v1/tokens", json!({ "label": "t", "tenant": "acme" })).await;
@@ -106,9 +104,13 @@ async fn what_was_there_before_things_were_counted_is_counted_once() {
     api.plugin("acme", "ivr", 1, &[], "{}").await;
     assert_eq!(count_of(&api, "acme", "versions").await, 0, "it came around the API, as from before");
     api.app.quotas.begin(&api.app.store).await.unwrap();
-    for (tenant, thing, count) in
-        [("acme", "versions", 1), ("platform", "versions", 1), ("acme", "flows", 1), ("acme", "subtenants", 1), ("platform", "subtenants", 3)]
-    {
+    for (tenant, thing, count) in [
+        ("acme", "versions", 1),
+        ("platform", "versions", 1),
+        ("acme", "flows", 1),
+        ("acme", "subtenants", 1),
+        ("platform", "subtenants", 3),
+    ] {
         assert_eq!(count_of(&api, tenant, thing).await, count, "{thing} of {tenant}");
     }
     assert_eq!((count_of(&api, "acme", "tokens").await, count_of(&api, "platform", "tokens").await), (1, 3));

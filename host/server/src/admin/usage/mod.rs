@@ -92,7 +92,8 @@ fn wanted(app: &App, inside: &Inside, headers: &HeaderMap) -> Result<Wanted, Pro
     if !(0..DAYS_MAX).contains(&days) {
         return Err(Problem::at(Code::Invalid, "to", format!("to is from 0 to {} days after from", DAYS_MAX - 1)));
     }
-    let asks_for_csv = || headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|accept| accept.contains("text/csv"));
+    let asks_for_csv =
+        || headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|accept| accept.contains("text/csv"));
     Ok(Wanted {
         from,
         to,

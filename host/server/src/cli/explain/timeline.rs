@@ -96,7 +96,8 @@ fn customer(contact: &Contact) -> String {
 fn entry(page: &mut Page, turn: &Turn, zone: &TimeZone, all: bool) {
     page.title(&format!("{}  turn {}: {}", clock(turn.at, zone), turn.turn, event(&turn.event)));
     if let Some(barred) = turn.barred {
-        page.line("barred", &format!("no plugin ran: {}", barred.code()));
+        let why = turn.shortage.as_ref().map(|shortage| format!("; {shortage}")).unwrap_or_default();
+        page.line("barred", &format!("no plugin ran: {}{why}", barred.code()));
     }
     if !turn.lost.is_empty() {
         let fuel: u64 = turn.lost.iter().map(|lost| lost.used.fuel).sum();

@@ -42,12 +42,17 @@ impl Address {
         let base = session.inside("addresses").await?;
         match self {
             Self::Bind { address, connection, flow, priority } => {
-                let answer = session.post(&base, &given([
-                        ("address", Some(json!(address))),
-                        ("connection", Some(json!(connection))),
-                        ("flow", Some(json!(flow))),
-                        ("priority", priority.then_some(json!(true))),
-                    ])).await?;
+                let answer = session
+                    .post(
+                        &base,
+                        &given([
+                            ("address", Some(json!(address))),
+                            ("connection", Some(json!(connection))),
+                            ("flow", Some(json!(flow))),
+                            ("priority", priority.then_some(json!(true))),
+                        ]),
+                    )
+                    .await?;
                 session.show(&answer, |answer| {
                     let notes = answer.get("notes").map(plain).filter(|notes| notes != "-").map(|notes| format!("\nnote: {notes}"));
                     format!("{address} goes to flow {flow}{}", notes.unwrap_or_default())

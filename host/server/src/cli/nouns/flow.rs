@@ -198,17 +198,30 @@ async fn releases(session: &Session, base: &str, name: &FlowName) -> Outcome {
             let made = release.get("created").and_then(Value::as_u64).map_or_else(|| "-".to_owned(), |at| when::short(at, &zone));
             let record = release.get("record").unwrap_or(&Value::Null);
             let ran = format!("{} ({} failed)", text(record, "invocations"), text(record, "failures"));
-            vec![number, mark, version(release), text(release, "settings_revision"), made, text(release, "by"), ran, text(release, "note")]
+            let (settings, by, note) = (text(release, "settings_revision"), text(release, "by"), text(release, "note"));
+            vec![number, mark, version(release), settings, reaches(release), made, by, ran, note]
         };
-        table(&["release", "", "plugin", "settings", "made", "by", "ran", "note"], &items(all).iter().map(row).collect::<Vec<_>>())
+        table(
+            &["release", "", "plugin", "settings", "reaches", "made", "by", "ran", "note"],
+            &items(all).iter().map(row).collect::<Vec<_>>(),
+        )
     })
+}
+
+/// What a release may reach, as rules are typed.
+fn reaches(release: &Value) -> String {
+    let rules = release.get("egress").cloned().map(serde_json::from_value::<Vec<EgressRule>>);
+    let rules: Vec<String> = rules.and_then(Result::ok).unwrap_or_default().iter().map(ToString::to_string).collect();
+    if rules.is_empty() { "-".to_owned() } else { rules.join("; ") }
 }
 
 async fn egress(session: &Session, base: &str, name: &FlowName) -> Outcome {
     let all = session.get(&format!("{base}/{name}/egress"), &[]).await?;
     session.show(&all, |all| {
         let row = |host: &Value| {
-            let ms = |name: &str| host.get(name).and_then(Value::as_u64).map_or_else(|| "-".to_owned(), |us| format!("{} ms", us.div_ceil(1_000)));
+            let ms = |name: &str| {
+                host.get(name).and_then(Value::as_u64).map_or_else(|| "-".to_owned(), |us| format!("{} ms", us.div_ceil(1_000)))
+            };
             let outcomes = host.get("outcomes").and_then(Value::as_object).into_iter().flatten();
             let outcomes: Vec<String> = outcomes.map(|(outcome, count)| format!("{outcome} {count}")).collect();
             let mark = if host.get("open") == Some(&Value::Bool(true)) { "not asked now" } else { "" };

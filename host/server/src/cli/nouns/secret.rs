@@ -64,7 +64,12 @@ impl SecretVerb {
                 let zone = session.zone().await?;
                 session.show(&session.get(&format!("{base}/{handle}"), &[]).await?, |secret| {
                     let given = secret.get("given").and_then(Value::as_u64).map_or_else(|| "-".to_owned(), |at| when::short(at, &zone));
-                    fields(&[("handle", text(secret, "handle")), ("hosts", text(secret, "hosts")), ("given", given), ("by", text(secret, "by"))])
+                    fields(&[
+                        ("handle", text(secret, "handle")),
+                        ("hosts", text(secret, "hosts")),
+                        ("given", given),
+                        ("by", text(secret, "by")),
+                    ])
                 })
             }
             Self::Delete { handle } => {

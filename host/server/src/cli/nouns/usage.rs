@@ -73,7 +73,9 @@ fn rows(answer: &Value, is_wide: bool) -> String {
     let none = Value::Null;
     let totals = answer.get("totals").unwrap_or(&none);
     let names: Vec<&str> = match (is_wide, totals) {
-        (true, Value::Object(counts)) => counts.iter().filter(|(_, number)| number.as_u64() != Some(0)).map(|(name, _)| name.as_str()).collect(),
+        (true, Value::Object(counts)) => {
+            counts.iter().filter(|(_, number)| number.as_u64() != Some(0)).map(|(name, _)| name.as_str()).collect()
+        }
         _ => NARROW.to_vec(),
     };
     let heads: Vec<&str> = PLACE.into_iter().chain(names.iter().copied()).collect();
@@ -95,5 +97,37 @@ fn number(counts: &Value, name: &str) -> String {
     match counts.get(name).and_then(Value::as_u64) {
         None | Some(0) => "-".to_owned(),
         Some(number) => number.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn answer() -> Value {
+        let counts = |events: u64| json!({"events": events, "fuel": 0, "barred_overloaded": 1, "memory_bytes_peak": 65_536});
+        let row = |day: &str, release: Value, events| json!({"tenant": "acme", "day": day, "flow": "main", "release": release, "purpose": "live", "counts": counts(events)});
+        json!({"items": [row("2026-11-20", json!(3), 5), row("2026-11-21", Value::Null, 7)], "totals": counts(12)})
+    }
+
+    #[test]
+    fn a_table_has_what_people_look_for_and_ends_with_the_totals() {
+        let text = rows(&answer(), false);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 4);
+        assert!(lines[0].starts_with("TENANT") && lines[0].contains("FUEL") && !lines[0].contains("BARRED"), "{text}");
+        assert_eq!(lines[1].split_whitespace().take(8).collect::<Vec<_>>(), ["acme", "2026-11-20", "main", "3", "live", "-", "5", "-"]);
+        assert_eq!(lines[2].split_whitespace().nth(3), Some("-"), "no plugin answered");
+        assert_eq!(lines[3].split_whitespace().take(3).collect::<Vec<_>>(), ["total", "-", "12"]);
+    }
+
+    #[test]
+    fn a_wide_table_has_every_counter_that_is_not_zero() {
+        let text = rows(&answer(), true);
+        let heads: Vec<&str> = text.lines().next().unwrap().split_whitespace().skip(5).collect();
+        assert_eq!(heads, ["BARRED_OVERLOADED", "EVENTS", "MEMORY_BYTES_PEAK"]);
+        assert_eq!(rows(&json!({"items": [], "totals": {}}), false), "none");
     }
 }

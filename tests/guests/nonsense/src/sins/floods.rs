@@ -27,7 +27,7 @@ pub(super) fn actions(sin: &str) -> Option<Vec<Action>> {
         "many-digits" => one(Action::SendDigits("1w".repeat(MANY))),
         "many-prompts" => {
             let mut question = collect();
-            question.prompts = (0..MANY / 20).map(|_| text("Well?")).collect();
+            question.prompts = (0..MANY / 100).map(|_| text("Well?")).collect();
             one(Action::Collect(question))
         }
         "long-instructions" => one(Action::Converse(converse(&"Be kind. ".repeat(3_000), "Hello."))),
