@@ -184,7 +184,7 @@ async fn a_service_that_hangs_costs_an_answer_and_never_the_call() {
     let (said, turn) = call(&platform, &line, CALLER).await;
     assert!(said.starts_with("timeout; ") && said.ends_with(" ms left"), "{said}");
     let left: u64 = said.trim_end_matches(" ms left").rsplit(' ').next().unwrap().parse().unwrap();
-    assert!(left % 50 == 0 && left <= 200, "{said}");
+    assert!(left.is_multiple_of(50) && left <= 200, "{said}");
     let request = requests(&turn).remove(0);
     assert_eq!((&request["outcome"], &turn["attempts"][0]["limits"]["wall_ms_max"]), (&json!("timeout"), &json!(500)));
     platform.stop().await;

@@ -144,17 +144,20 @@ async fn a_subtenant_spends_its_parents_quota_and_cannot_set_its_own() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_fuel_quota_cannot_be_stretched_by_trapping() {
-    const LIMIT: u64 = 95_000_000;
-    // What the guest burns before it divides by zero, in whole rounds of its loop.
-    const BURNT: u64 = 10_000_000 / 23 * 23;
+    const LIMIT: u64 = 20_000_000;
+    // Less than there is between two yields: when the guest traps, the engine has counted nothing of it.
+    const ASKED: u64 = 400_000;
+    // What it burns at the very least, however the loop is compiled: seventeen instructions for each round of twenty-three.
+    const BURNT: u64 = ASKED / 23 * 17;
     let platform = Platform::start().await.unwrap();
     let line = platform.operator.connect_twilio("twilio").await.unwrap();
     let component = artifacts::guest("burns-then-divides-by-zero").unwrap();
-    let tenancy = Tenancy { tenant: "burner", number: ACME, component, settings: json!({}), queues: &["front-desk"], plan: "standard" };
+    let settings = json!({"fuel": ASKED});
+    let tenancy = Tenancy { tenant: "burner", number: ACME, component, settings, queues: &["front-desk"], plan: "standard" };
     platform.operator.onboard("twilio", tenancy).await.unwrap();
     default_route(&platform.operator, "burner", "front-desk").await;
     set(&platform.operator, "burner", json!({"meters": {"fuel": {"month": LIMIT}}})).await;
-    let (mut charged, mut burnt, mut runs) = (0, 0, 0);
+    let (mut charged, mut runs) = (0, 0);
     loop {
         let call = line.call(CALLER, ACME);
         let heard = call.arrive().await.unwrap();
@@ -165,16 +168,15 @@ async fn the_fuel_quota_cannot_be_stretched_by_trapping() {
             break;
         }
         for attempt in turn["attempts"].as_array().unwrap() {
+            assert_eq!(attempt["failure"]["code"], "trapped", "{attempt}");
             let fuel = attempt["used"]["fuel"].as_u64().unwrap();
-            // The last run has what is left of the quota, and may end by that before it traps.
-            burnt += if attempt["failure"]["code"] == "trapped" { BURNT } else { fuel };
+            assert!(fuel >= BURNT, "at least {BURNT} were burnt, and {fuel} were charged");
             charged += fuel;
+            runs += 1;
         }
-        runs += 1;
-        assert!(runs < 20, "the quota never ends");
+        assert!(runs * BURNT <= LIMIT, "{runs} runs burnt more than the quota");
     }
     assert!(runs >= 8, "{runs} runs");
-    assert!(burnt <= charged, "{burnt} were burnt and {charged} were charged");
     assert!(charged <= LIMIT, "{charged} of {LIMIT}");
     let own = own_level(&platform.operator, "burner").await;
     assert_eq!(own["used"].as_u64(), Some(charged), "the ledger counts what the trail shows");

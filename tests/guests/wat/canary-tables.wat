@@ -26,3 +26,14 @@
     (if (i64.ne (i64.load (local.get $at)) (i64.const 0)) (then unreachable))
     (br_if $more (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 8))) (i32.const 262144))))
   (i32.const 768))
+
+;;! case finds-its-own
+;; Leaves something and looks as the other one does: it must trap, or the other one is blind.
+(table $kept 4000 funcref)
+(global $kept (mut i64) (i64.const 0))
+(elem declare func $sin)
+(func $sin (local $at i32)
+  (table.set $kept (i32.const 3999) (ref.func $sin))
+  (loop $more
+    (if (i32.eqz (ref.is_null (table.get $kept (local.get $at)))) (then unreachable))
+    (br_if $more (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 1))) (i32.const 4000)))))

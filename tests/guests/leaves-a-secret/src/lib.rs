@@ -28,14 +28,15 @@ impl Guest for LeavesASecret {
     fn handle(_contact: Contact, _event: Event) -> Result<Decision, Failure> {
         let stack = fill_stack(DEPTH, canary::secret());
         let pages = canary::grow(number("mib").unwrap_or(1));
-        let mut left = 0_u64;
+        let (secret, mut left) = (canary::secret(), 0_u64);
         for word in canary::words(&pages) {
             // SAFETY: the pages were granted just now, and nothing else knows of them.
-            unsafe { word.write_volatile(canary::secret()) };
+            unsafe { word.write_volatile(secret) };
             left += 1;
         }
-        let left = left.to_string();
-        let attributes = Action::SetAttributes(vec![("left".into(), left.clone())]);
+        // The other half looks in the same way, so what is not found here would not be found there.
+        let found = canary::found();
+        let attributes = Action::SetAttributes(vec![("left".into(), left.to_string()), ("found".into(), found.to_string())]);
         Ok(decide(vec![attributes, Action::Say(text(format!("left {left}")))], format!("left {left}; its stack ends in {stack}")))
     }
 }

@@ -13,8 +13,7 @@ impl Guest for LooksForSecrets {
     const ACTIONS: &[&str] = &["say", "set-attributes"];
 
     fn handle(_contact: Contact, _event: Event) -> Result<Decision, Failure> {
-        // SAFETY: every word below the size of memory can be read; who else may write it does not matter to a search.
-        let old = canary::words(&canary::all()).filter(|word| unsafe { word.read_volatile() } == canary::secret()).count();
+        let old = canary::found();
         let pages = canary::grow(number("mib").unwrap_or(1));
         // SAFETY: the pages were granted just now.
         let new = canary::words(&pages).filter(|word| unsafe { word.read_volatile() } != 0).count();

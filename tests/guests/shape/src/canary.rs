@@ -35,6 +35,13 @@ pub fn all() -> Range<usize> {
     size_of::<u64>()..core::arch::wasm32::memory_size(0) * PAGE_BYTES
 }
 
+/// How often the secret stands in memory.
+pub fn found() -> usize {
+    let secret = secret();
+    // SAFETY: every word below the size of memory can be read; who else may write it does not matter to a search.
+    words(&all()).filter(|word| unsafe { word.read_volatile() } == secret).count()
+}
+
 /// Every word in a range of addresses.
 pub fn words(range: &Range<usize>) -> impl Iterator<Item = *mut u64> + use<> {
     range.clone().step_by(size_of::<u64>()).map(core::ptr::with_exposed_provenance_mut::<u64>)

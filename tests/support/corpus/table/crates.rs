@@ -93,7 +93,7 @@ fn outside() -> Vec<Sin> {
 fn secrets() -> Vec<Sin> {
     let of = |guest, tries, check| of_crate(guest, tries, Attacks::Isolation, Expected::Answers(check));
     vec![
-        of("leaves-a-secret", "leaves a secret in all of its memory", |_| Ok(())).with("mib", 12),
+        of("leaves-a-secret", "leaves a secret in all of its memory", can_be_found).with("mib", 6),
         of("looks-for-secrets", "looks for what another left in memory", nothing_was_found).with("mib", 12),
     ]
 }
@@ -155,6 +155,12 @@ fn clocks_stand_still(account: &Account) -> Verdict {
     let steps = account.attribute("steps");
     let coarse = !steps.is_empty() && steps.split(' ').all(|step| step.parse::<u64>().is_ok_and(|step| step % STEP_MS == 0));
     if coarse { Ok(()) } else { Err(format!("the time left shows as {steps:?}")) }
+}
+
+/// The guest that leaves secrets finds its own, in the way in which the other one looks for them.
+fn can_be_found(account: &Account) -> Verdict {
+    let [left, found] = ["left", "found"].map(|name| account.attribute(name).parse::<u64>().unwrap_or_default());
+    if left > 500_000 && found >= left { Ok(()) } else { Err(format!("left {left} and found {found}")) }
 }
 
 fn nothing_was_found(account: &Account) -> Verdict {

@@ -161,5 +161,6 @@ fn tables() -> Vec<Sin> {
     vec![
         of_text("canary-tables", "leaves", "leaves a secret in tables and globals", Attacks::Isolation, DONE),
         of_text("canary-tables", "looks", "looks for it in its own", Attacks::Isolation, DONE),
+        of_text("canary-tables", "finds-its-own", "looks for what it left itself, and finds it", Attacks::Isolation, TRAPPED),
     ]
 }
