@@ -35,7 +35,7 @@ use crate::load::Loader;
 use crate::load::prepared::GuestEngine;
 use crate::load::shelf::{Room, Shelf};
 use crate::pulse::{GuestPulse, Pulse};
-use crate::turnstile::{Place, Refused, Rules, Turnstile};
+use crate::turnstile::{Metered, Place, Refused, Rules, Turnstile};
 
 /// Guests at once on one worker: one runs, and one is ready when it waits or yields.
 const RUNNING_PER_WORKER: u32 = 2;
@@ -388,7 +388,8 @@ impl Inner {
         let running = self.pulse.enter(left);
         let guest = async move {
             let _running = running;
-            work(left, place).instrument(debug_span!("guest")).await
+            let meter = place.meter();
+            Metered::new(work(left, place).instrument(debug_span!("guest")), meter).await
         };
         // It is another task of another runtime, and still part of the same event.
         let mut task = EndWithMe(self.guests.handle.spawn(guest.in_current_span()));

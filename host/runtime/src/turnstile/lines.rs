@@ -1,8 +1,9 @@
 //! Decides who may run next: the plain rule behind the turnstile, without locks, clocks or tasks.
 //!
-//! [`super::Turnstile`] holds one under its lock and tells it the time. The rule is fair queueing by the time that tenants held
-//! places: who used least so far goes first, so a tenant that asks rarely passes one that never stops, however many tenants of
-//! that kind there are. Taking turns alone would make a quiet tenant wait once for every loud one.
+//! [`super::Turnstile`] holds one under its lock and tells it the time. The rule is fair queueing by what tenants used of a worker:
+//! who would be least after this call goes first, so a tenant that asks rarely or little passes one that never stops, however many
+//! tenants of that kind there are. What counts is the time in which a guest was run and not the time in which it held its place: on a
+//! busy machine the second is mostly other guests'. Taking turns alone would make a quiet tenant wait once for every loud one.
 //!
 //! Two things are counted. A *place* is a share of a worker and is given back while a guest waits for the network; a *slot* is room in
 //! the engine's pool and is kept until the instance is gone. No tenant may hold more than its part of the slots.
@@ -18,9 +19,9 @@ use jackfield_domain::priority::Priority;
 const FIRST_GUESS: Duration = Duration::from_millis(1);
 /// Weight of the newest measurement, as one part of so many: follows a change within some dozens of calls.
 const NEWEST_PART: u64 = 16;
-/// A tenant that held places for less than this within the last second or so is light: a tenth of one worker.
+/// A tenant that used less than this within the last second or so is light: a tenth of one worker.
 const LIGHT: Duration = Duration::from_millis(100);
-/// After that long, half of what a tenant held is forgotten.
+/// After that long, half of what a tenant used is forgotten.
 const HALF_LIFE: Duration = Duration::from_secs(1);
 /// Tenants that are remembered while they neither run nor wait: bounds the map, and forgetting one only gives it its debt back.
 const REMEMBERED_MAX: usize = 1_024;
@@ -42,6 +43,15 @@ pub(crate) struct Rules {
     pub(crate) waiting_max: usize,
     /// Nobody joins a line that will probably take longer; lower priorities less.
     pub(crate) wait_max: Duration,
+}
+
+/// What a guest did with its place.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Share {
+    /// How long it had it.
+    pub(crate) held: Duration,
+    /// Of that, how long it was run.
+    pub(crate) used: Duration,
 }
 
 /// What came of asking for a place.
@@ -72,23 +82,31 @@ pub(crate) struct Lines<W> {
     lines: HashMap<TenantId, Line<W>>,
     /// The virtual time: that of the line which was served last.
     clock_us: u64,
-    held_us: u64,
 }
 
 struct Line<W> {
-    /// Where the tenant stands in virtual time: what it held, since it last caught up with the clock.
+    /// Where the tenant stands in virtual time: what it used, since it last caught up with the clock.
     virtual_us: u64,
     running: u32,
     slots: [u32; 2],
-    /// What it held lately, halved every second.
+    /// What it used lately, halved every second.
     lately_us: u64,
     lately_at: Instant,
+    /// What one call of it uses of a worker, by the last ones.
+    cost_us: u64,
+    /// How long one call of it holds its place, by the last ones.
+    held_us: u64,
     /// By priority, lowest first.
     waiting: [VecDeque<Waiter<W>>; Priority::ALL.len()],
 }
 
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// A mean that follows the newest measurements.
+fn newest(mean_us: u64, measured: Duration) -> u64 {
+    mean_us.saturating_mul(NEWEST_PART - 1).saturating_add(micros(measured)) / NEWEST_PART
 }
 
 fn at(class: SlotClass) -> usize {
@@ -114,6 +132,8 @@ impl<W> Line<W> {
             slots: [0; 2],
             lately_us: 0,
             lately_at: now,
+            cost_us: micros(FIRST_GUESS),
+            held_us: micros(FIRST_GUESS),
             waiting: std::array::from_fn(|_| VecDeque::new()),
         }
     }
@@ -123,9 +143,12 @@ impl<W> Line<W> {
         Duration::from_micros(u32::try_from(halvings).ok().and_then(|by| self.lately_us.checked_shr(by)).unwrap_or(0))
     }
 
-    /// Where it stands in the order: rest is no credit, and among those who are even the one that used less lately is first.
+    /// Where it stands in the order, by what it will have used after its next call: rest is no credit, and among those who are even the
+    /// one that used less lately is first.
     fn stands(&self, clock_us: u64, now: Instant) -> (u64, Duration) {
-        (self.virtual_us.max(clock_us), self.lately(now))
+        // Who stands in line keeps the place of the moment at which it came.
+        let from_us = if self.len() > 0 { self.virtual_us } else { self.virtual_us.max(clock_us) };
+        (from_us.saturating_add(self.cost_us), self.lately(now))
     }
 
     fn len(&self) -> usize {
@@ -139,7 +162,7 @@ impl<W> Line<W> {
 
 impl<W> Lines<W> {
     pub(crate) fn new(rules: Rules) -> Self {
-        Self { rules, running: 0, slots: [0; 2], waiting: 0, lines: HashMap::new(), clock_us: 0, held_us: micros(FIRST_GUESS) }
+        Self { rules, running: 0, slots: [0; 2], waiting: 0, lines: HashMap::new(), clock_us: 0 }
     }
 
     /// Guests that hold a place now, and those who wait for one.
@@ -153,7 +176,7 @@ impl<W> Lines<W> {
         let line = self.lines.entry(tenant.clone()).or_insert_with(|| Line::new(clock_us, now));
         // Nobody of the same tenant is passed.
         if line.len() == 0 && self.may_go(tenant, class, false, now) {
-            self.take(tenant, class, false);
+            self.take(tenant, class, false, false);
             return Verdict::Go;
         }
         let own = self.lines.get(tenant).map_or(0, Line::len);
@@ -169,7 +192,7 @@ impl<W> Lines<W> {
     /// Asks for a place for an instance that has its slot. It is never refused: the slots bound how many there are.
     pub(crate) fn ask_again(&mut self, tenant: &TenantId, class: SlotClass, now: Instant) -> Verdict {
         if self.may_go(tenant, class, true, now) {
-            self.take(tenant, class, true);
+            self.take(tenant, class, true, false);
             return Verdict::Go;
         }
         Verdict::Wait
@@ -179,6 +202,9 @@ impl<W> Lines<W> {
     pub(crate) fn stand(&mut self, tenant: &TenantId, priority: Priority, waiter: Waiter<W>, now: Instant) {
         let clock_us = self.clock_us;
         let line = self.lines.entry(tenant.clone()).or_insert_with(|| Line::new(clock_us, now));
+        if line.len() == 0 {
+            line.virtual_us = line.virtual_us.max(clock_us);
+        }
         let by_priority = Priority::ALL.iter().position(|known| *known == priority).unwrap_or(0);
         if let Some(queue) = line.waiting.get_mut(by_priority) {
             queue.push_back(waiter);
@@ -187,22 +213,22 @@ impl<W> Lines<W> {
     }
 
     /// Gives a place back, and the slot where the instance is gone.
-    pub(crate) fn leave(&mut self, tenant: &TenantId, class: SlotClass, held: Option<Duration>, instance_gone: bool, now: Instant) {
-        let expected_us = self.held_us;
-        if let Some(held) = held {
+    pub(crate) fn leave(&mut self, tenant: &TenantId, class: SlotClass, share: Option<Share>, instance_gone: bool, now: Instant) {
+        if share.is_some() {
             self.running = self.running.saturating_sub(1);
-            self.held_us = (self.held_us.saturating_mul(NEWEST_PART - 1).saturating_add(micros(held))) / NEWEST_PART;
         }
         if instance_gone && let Some(slots) = count(&mut self.slots, class) {
             *slots = slots.saturating_sub(1);
         }
         if let Some(line) = self.lines.get_mut(tenant) {
-            if let Some(held) = held {
+            if let Some(Share { held, used }) = share {
                 line.running = line.running.saturating_sub(1);
                 // The guess that was charged when it began becomes the truth.
-                line.virtual_us = line.virtual_us.saturating_add(micros(held)).saturating_sub(expected_us);
-                line.lately_us = micros(line.lately(now)).saturating_add(micros(held));
+                line.virtual_us = line.virtual_us.saturating_add(micros(used)).saturating_sub(line.cost_us);
+                line.lately_us = micros(line.lately(now)).saturating_add(micros(used));
                 line.lately_at = now;
+                line.cost_us = newest(line.cost_us, used);
+                line.held_us = newest(line.held_us, held);
             }
             if instance_gone && let Some(slots) = count(&mut line.slots, class) {
                 *slots = slots.saturating_sub(1);
@@ -233,7 +259,7 @@ impl<W> Lines<W> {
         let tenant = tenant.clone();
         let waiter = self.lines.get_mut(&tenant)?.waiting.get_mut(priority)?.pop_front()?;
         self.waiting = self.waiting.saturating_sub(1);
-        self.take(&tenant, waiter.class, waiter.returns);
+        self.take(&tenant, waiter.class, waiter.returns, true);
         Some((tenant, waiter))
     }
 
@@ -246,9 +272,8 @@ impl<W> Lines<W> {
         has_slot && self.running < places
     }
 
-    fn take(&mut self, tenant: &TenantId, class: SlotClass, returns: bool) {
+    fn take(&mut self, tenant: &TenantId, class: SlotClass, returns: bool, waited: bool) {
         self.running += 1;
-        let expected_us = self.held_us;
         if !returns && let Some(slots) = count(&mut self.slots, class) {
             *slots += 1;
         }
@@ -257,22 +282,28 @@ impl<W> Lines<W> {
             if !returns && let Some(slots) = count(&mut line.slots, class) {
                 *slots += 1;
             }
-            // Whoever was away begins at the present: rest is no credit.
-            line.virtual_us = line.virtual_us.max(self.clock_us);
-            self.clock_us = line.virtual_us;
-            line.virtual_us = line.virtual_us.saturating_add(expected_us);
+            if !waited {
+                // Whoever was away begins at the present: rest is no credit.
+                line.virtual_us = line.virtual_us.max(self.clock_us);
+            }
+            self.clock_us = self.clock_us.max(line.virtual_us);
+            line.virtual_us = line.virtual_us.saturating_add(line.cost_us);
         }
     }
 
     /// How long one more of a tenant that has so many in line would probably wait: for the lines that stand before its own in virtual
     /// time, and for each of its own before it once more for all of them.
     fn expected_wait(&self, tenant: &TenantId, own: usize, now: Instant) -> Duration {
-        let from = self.lines.get(tenant).map_or((self.clock_us, Duration::ZERO), |line| line.stands(self.clock_us, now));
-        let standing = || self.lines.iter().filter(|(other, line)| *other != tenant && line.len() > 0);
-        let first = standing().filter(|(_, line)| line.stands(self.clock_us, now) <= from).count();
-        let before = self.waiting.min(first.saturating_add(own.saturating_mul(standing().count() + 1)));
-        let before = u64::try_from(before).unwrap_or(u64::MAX);
-        Duration::from_micros(before.saturating_mul(self.held_us) / u64::from(self.rules.places.max(1)))
+        let (held_us, from) = match self.lines.get(tenant) {
+            Some(line) => (line.held_us, line.stands(self.clock_us, now)),
+            None => (micros(FIRST_GUESS), (self.clock_us, Duration::ZERO)),
+        };
+        let others = || self.lines.iter().filter(|(other, line)| *other != tenant && line.len() > 0).map(|(_, line)| line);
+        let ahead: u64 = others().filter(|line| line.stands(self.clock_us, now) <= from).map(|line| line.held_us).sum();
+        let all: u64 = others().map(|line| line.held_us).sum();
+        let own = u64::try_from(own).unwrap_or(u64::MAX);
+        let wait_us = ahead.saturating_add(own.saturating_mul(all.saturating_add(held_us)));
+        Duration::from_micros(wait_us / u64::from(self.rules.places.max(1)))
     }
 
     fn forget_idle(&mut self) {

@@ -8,11 +8,12 @@
 //! next: that is the rule in [`lines`].
 
 mod lines;
+mod meter;
 #[cfg(test)]
 mod tests;
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use jackfield_domain::flow::plugin::SlotClass;
 use jackfield_domain::id::TenantId;
@@ -20,7 +21,8 @@ use jackfield_domain::priority::Priority;
 use tokio::sync::oneshot;
 
 pub(crate) use self::lines::Rules;
-use self::lines::{Lines, Verdict, Waiter};
+use self::lines::{Lines, Share, Verdict, Waiter};
+pub(crate) use self::meter::{Meter, Metered};
 
 /// Where guests wait.
 #[derive(Clone)]
@@ -41,6 +43,7 @@ pub(crate) struct Place {
     since: Option<Instant>,
     /// False for one that stands in line while another half of the same guest keeps the slot.
     holds_slot: bool,
+    meter: Arc<Meter>,
 }
 
 impl Turnstile {
@@ -77,7 +80,7 @@ impl Turnstile {
     }
 
     fn place(&self, tenant: &TenantId, class: SlotClass, holds_slot: bool) -> Place {
-        Place { turnstile: self.clone(), tenant: tenant.clone(), class, since: Some(Instant::now()), holds_slot }
+        Place { turnstile: self.clone(), tenant: tenant.clone(), class, since: Some(Instant::now()), holds_slot, meter: Arc::default() }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Lines<oneshot::Sender<Place>>> {
@@ -86,8 +89,8 @@ impl Turnstile {
     }
 
     /// Gives back, and hands what is free to whoever is next.
-    fn give_back(&self, tenant: &TenantId, class: SlotClass, held: Option<Duration>, instance_gone: bool) {
-        self.lock().leave(tenant, class, held, instance_gone, Instant::now());
+    fn give_back(&self, tenant: &TenantId, class: SlotClass, share: Option<Share>, instance_gone: bool) {
+        self.lock().leave(tenant, class, share, instance_gone, Instant::now());
         loop {
             // The lock is not held while a place is handed over: one that nobody wants is dropped, and comes back here.
             let Some((tenant, waiter)) = self.lock().next(Instant::now()) else { return };
@@ -98,6 +101,17 @@ impl Turnstile {
 }
 
 impl Place {
+    /// What counts how long a guest is run with this place.
+    pub(crate) fn meter(&self) -> Arc<Meter> {
+        Arc::clone(&self.meter)
+    }
+
+    /// What was done with it since it was given, for giving it back.
+    fn share(&mut self) -> Option<Share> {
+        let held = self.since.take()?.elapsed();
+        Some(Share { held, used: self.meter.take() })
+    }
+
     /// Waits for something outside without holding a share of a worker, and comes back for one afterwards.
     pub(crate) async fn aside<T>(&mut self, outside: impl Future<Output = T>) -> T {
         self.step_aside();
@@ -107,8 +121,8 @@ impl Place {
     }
 
     fn step_aside(&mut self) {
-        if let Some(since) = self.since.take() {
-            self.turnstile.give_back(&self.tenant, self.class, Some(since.elapsed()), false);
+        if let Some(share) = self.share() {
+            self.turnstile.give_back(&self.tenant, self.class, Some(share), false);
         }
     }
 
@@ -140,9 +154,9 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let held = self.since.take().map(|since| since.elapsed());
-        if held.is_some() || self.holds_slot {
-            self.turnstile.give_back(&self.tenant, self.class, held, self.holds_slot);
+        let share = self.share();
+        if share.is_some() || self.holds_slot {
+            self.turnstile.give_back(&self.tenant, self.class, share, self.holds_slot);
         }
     }
 }

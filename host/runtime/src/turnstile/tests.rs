@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use super::*;
 
@@ -43,10 +44,16 @@ fn serve(lines: &mut Lines<u32>, mut at: Instant, places: usize, held: impl Fn(&
         let Some((tenant, waiter)) = lines.next(at) else { break };
         let took = held(&tenant);
         at += took;
-        lines.leave(&tenant, waiter.class, Some(took), true, at);
+        lines.leave(&tenant, waiter.class, share(took), true, at);
         served.push(tenant);
     }
     served
+}
+
+/// A guest that was run for as long as it held its place.
+#[expect(clippy::unnecessary_wraps, reason = "it stands where a share may be none")]
+fn share(held: Duration) -> Option<Share> {
+    Some(Share { held, used: held })
 }
 
 fn stand(lines: &mut Lines<u32>, tenant: &TenantId, priority: Priority, at: Instant) {
@@ -93,7 +100,7 @@ fn within_a_tenant_who_is_in_a_call_goes_first() {
     let mut order = Vec::new();
     while let Some((tenant, waiter)) = lines.next(at) {
         order.push(waiter.who);
-        lines.leave(&tenant, SMALL, Some(Duration::from_millis(1)), true, at);
+        lines.leave(&tenant, SMALL, share(Duration::from_millis(1)), true, at);
     }
     assert_eq!(order, [2, 1, 3, 0]);
 }
@@ -130,6 +137,33 @@ fn a_quiet_tenant_is_not_turned_away_for_a_crowd_that_stands_behind_it() {
 }
 
 #[test]
+fn who_needs_little_goes_before_those_who_need_much_even_where_it_asks_more_often() {
+    let at = Instant::now();
+    let mut lines = Lines::<u32>::new(Rules { wait_max: Duration::from_millis(100), ..rules() });
+    let (quiet, loud): (TenantId, Vec<TenantId>) = (tenant("quiet"), (0..50).map(|number| tenant(&format!("loud-{number}"))).collect());
+    let cost = |tenant: &TenantId| Duration::from_millis(if tenant.as_str() == "quiet" { 1 } else { 20 });
+    for _ in 0..20 {
+        // On a busy machine a cheap guest holds its place nearly as long as a dear one.
+        let run = |lines: &mut Lines<u32>, tenant: &TenantId| {
+            lines.leave(tenant, SMALL, Some(Share { held: Duration::from_millis(20), used: cost(tenant) }), true, at);
+        };
+        stand(&mut lines, &quiet, Priority::Arrival, at);
+        loud.iter().for_each(|loud| stand(&mut lines, loud, Priority::Arrival, at));
+        let first = lines.next(at).map(|(tenant, _)| tenant);
+        first.iter().for_each(|tenant| run(&mut lines, tenant));
+        while let Some((tenant, _)) = lines.next(at) {
+            run(&mut lines, &tenant);
+        }
+    }
+    loud.iter().for_each(|loud| stand(&mut lines, loud, Priority::Arrival, at));
+    assert!(lines.next(at).is_some_and(|(tenant, _)| tenant != quiet));
+    assert_eq!(lines.ask(&quiet, SMALL, Priority::Arrival, at), Verdict::Wait, "it was turned away for dearer ones behind it");
+    stand(&mut lines, &quiet, Priority::Arrival, at);
+    lines.leave(&loud[0], SMALL, share(Duration::from_millis(20)), true, at);
+    assert_eq!(lines.next(at).map(|(tenant, _)| tenant), Some(quiet));
+}
+
+#[test]
 fn a_line_and_all_lines_together_are_bounded() {
     let at = Instant::now();
     let mut lines = Lines::<u32>::new(Rules { line_max: 3, waiting_max: 5, ..rules() });
@@ -154,7 +188,7 @@ fn no_tenant_holds_more_than_its_part_of_the_slots_and_none_holds_up_another() {
     assert_eq!(lines.ask(&other, SMALL, Priority::Arrival, at), Verdict::Go);
     assert_eq!(lines.ask(&greedy, SlotClass::Large, Priority::Arrival, at), Verdict::Wait, "nobody passes the tenant's own line");
     // Whoever stands aside keeps the slot; it takes the end of an instance to make room.
-    lines.leave(&greedy, SMALL, Some(Duration::from_millis(1)), false, at);
+    lines.leave(&greedy, SMALL, share(Duration::from_millis(1)), false, at);
     assert!(lines.next(at).is_none());
     lines.leave(&greedy, SMALL, None, true, at);
     assert_eq!(lines.next(at).map(|(tenant, _)| tenant), Some(greedy));
@@ -169,8 +203,8 @@ fn a_light_tenant_does_not_wait_for_those_who_never_stop() {
     assert_eq!(lines.ask(&hog, SMALL, Priority::Arrival, at), Verdict::Go);
     assert_eq!(lines.ask(&hog, SMALL, Priority::Arrival, at), Verdict::Wait, "the express place is not for it");
     assert_eq!(lines.ask(&quiet, SMALL, Priority::Arrival, at), Verdict::Go);
-    lines.leave(&hog, SMALL, Some(Duration::from_secs(1)), true, at);
-    lines.leave(&hog, SMALL, Some(Duration::from_secs(1)), true, at);
+    lines.leave(&hog, SMALL, share(Duration::from_secs(1)), true, at);
+    lines.leave(&hog, SMALL, share(Duration::from_secs(1)), true, at);
     assert_eq!(lines.ask(&tenant("second"), SMALL, Priority::Arrival, at), Verdict::Go);
     assert_eq!(lines.ask(&hog, SMALL, Priority::Arrival, at), Verdict::Wait, "it is heavy for some seconds after its last guest");
     let later = at + Duration::from_secs(10);
