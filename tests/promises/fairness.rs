@@ -17,7 +17,7 @@ fn greedy() -> Vec<Sin> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_quiet_tenant_beside_greedy_ones_goes_on_being_answered_by_its_plugin() {
-    let scale = Scale { per_second: 10.0, alone: Duration::from_secs(1), together: Duration::from_secs(5) };
+    let scale = Scale { per_second: 10.0, alone: Duration::from_secs(1), together: Duration::from_secs(5), every: Duration::ZERO };
     let report = neighbours::run(greedy(), scale, "").await.unwrap();
     println!("{report}");
     assert!(report.attackers >= 9 && report.attacks > 50, "{report}");

@@ -37,6 +37,8 @@ pub struct Scale {
     pub alone: Duration,
     /// With them.
     pub together: Duration,
+    /// From one call of an attacker to its next: it calls when that is over and it was answered.
+    pub every: Duration,
 }
 
 /// What was found.
@@ -132,7 +134,7 @@ pub async fn run(sins: Vec<Sin>, scale: Scale, settings: &str) -> anyhow::Result
     open_loop(scale.per_second, Duration::from_secs(1), call.clone()).await?;
     let alone = open_loop(scale.per_second, scale.alone, call.clone()).await?;
 
-    let attack = Attack::begin(&operator, &line, &planted, uploads);
+    let attack = Attack::begin(&operator, &line, &planted, uploads, scale.every);
     let watched = watch(process.id(), scale.together);
     let together = open_loop(scale.per_second, scale.together, call).await?;
     let resident_bytes = watched.await?;
@@ -168,14 +170,19 @@ struct Counted {
 }
 
 impl Attack {
-    fn begin(operator: &Operator, line: &Line, planted: &[Planted], uploads: Vec<Sin>) -> Self {
+    fn begin(operator: &Operator, line: &Line, planted: &[Planted], uploads: Vec<Sin>, every: Duration) -> Self {
         let (over, counted) = (Arc::new(AtomicBool::new(false)), Arc::new(Counted::default()));
         let mut tasks = JoinSet::new();
-        for planted in planted {
+        let crowd = planted.len().max(1);
+        for (at, planted) in planted.iter().enumerate() {
+            let first = tokio::time::Instant::now() + every * u32::try_from(at).unwrap_or(0) / u32::try_from(crowd).unwrap_or(1);
             let planted = planted.clone();
             let (line, over, counted) = (line.clone(), Arc::clone(&over), Arc::clone(&counted));
             tasks.spawn(async move {
+                let mut due = first;
                 while !over.load(Ordering::Relaxed) {
+                    tokio::time::sleep_until(due).await;
+                    due = tokio::time::Instant::now().max(due) + every;
                     counted.attacks.fetch_add(1, Ordering::Relaxed);
                     if let Err(why) = planted.ring(&line).await {
                         counted.unanswered.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{why:#}"));

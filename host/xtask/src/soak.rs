@@ -1,4 +1,4 @@
-//! Runs the long forms of what the tests promise in short: kills, power cuts.
+//! Runs the long forms of what the tests promise in short: kills, power cuts, crowds, proofs.
 //!
 //! By hand, before a release, and its output is kept with the issue.
 

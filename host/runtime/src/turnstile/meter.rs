@@ -1,13 +1,16 @@
-//! Measures how long a guest is run, apart from how long it waits for its worker.
+//! Measures what a guest uses of a processor, apart from how long it waits for its worker and its worker for a processor.
 //!
 //! A worker runs several guests in stretches; the time between two stretches of a guest is the others'. [`Metered`] wraps the guest's
-//! future and counts its stretches, the place that the guest holds reads the sum when it is given back - which mostly happens inside
-//! the last stretch, so one that has begun counts as well.
+//! future and counts its stretches by the clock of its thread, which stands still while the kernel runs somebody else: by any other
+//! clock a cheap guest on a busy machine looks as dear as its neighbours. The place that the guest holds reads the sum when it is given
+//! back - which mostly happens inside the last stretch, on the same thread, so one that has begun counts as well.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
 
 /// The sum of one guest's stretches.
 #[derive(Debug, Default)]
@@ -18,8 +21,15 @@ pub(crate) struct Meter {
 #[derive(Debug, Default)]
 struct Counted {
     before: Duration,
-    /// Of the stretch that is going on.
-    since: Option<Instant>,
+    /// What its thread had used when the stretch that is going on began.
+    since: Option<Duration>,
+}
+
+/// What this thread has used of a processor.
+fn used() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    let (seconds, nanos) = (u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0));
+    Duration::new(seconds, nanos)
 }
 
 impl Meter {
@@ -29,20 +39,20 @@ impl Meter {
     }
 
     fn begin(&self) {
-        self.lock().since = Some(Instant::now());
+        self.lock().since = Some(used());
     }
 
     fn end(&self) {
         let mut counted = self.lock();
-        let stretch = counted.since.take().map_or(Duration::ZERO, |since| since.elapsed());
+        let stretch = counted.since.take().map_or(Duration::ZERO, |since| used().saturating_sub(since));
         counted.before += stretch;
     }
 
     /// What was counted since the last time that it was asked.
     pub(crate) fn take(&self) -> Duration {
         let mut counted = self.lock();
-        let now = Instant::now();
-        let stretch = counted.since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        let now = used();
+        let stretch = counted.since.map_or(Duration::ZERO, |since| now.saturating_sub(since));
         counted.since = counted.since.map(|_| now);
         std::mem::take(&mut counted.before) + stretch
     }
