@@ -62,6 +62,16 @@ impl Line {
         })
     }
 
+    /// The same account from another machine: with connections of its own.
+    pub fn elsewhere(&self) -> anyhow::Result<Self> {
+        Ok(Self { client: PlainClient::new()?, ..self.clone() })
+    }
+
+    /// The same account, with webhooks that go to another server.
+    pub fn to(&self, listens: &str) -> anyhow::Result<Self> {
+        Ok(Self { listens: Url::parse(listens)?, ..self.elsewhere()? })
+    }
+
     /// A new call from somebody to a number.
     pub fn call(&self, from: &str, to: &str) -> Call {
         let mut random = [0; 16];

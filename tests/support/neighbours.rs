@@ -1,8 +1,13 @@
 //! Puts a quiet tenant beside all the hostile ones at once, and looks at what the quiet one notices.
 //!
-//! The long form is a soak, the short one a promise. The quiet tenant's calls come at a fixed rate, whatever the server does, first
-//! alone and then with every attacker calling as fast as it is answered. What counts is the same call in the same run with and without
-//! the neighbours; and that afterwards nothing is left of them: no memory, no worker that is stuck.
+//! The long form is a soak, the short one a promise. The quiet tenant's calls come at a fixed rate, whatever the server does: first
+//! alone, then with every attacker calling once in a while, then with every attacker calling again as soon as it is answered. The second
+//! is what hostile plugins do to a neighbour; the third is a flood as well, more than the machine can answer by plugins, and shows who is
+//! turned to the default routes. What counts is the same call in the same run with and without the neighbours; and that afterwards nothing
+//! is left of them: no memory, no worker that is stuck.
+//!
+//! Attackers call from threads and connections of their own, behind those of the quiet tenant: on machines of their own they would not
+//! take the processor from under its calls either, and what is measured is the server.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,7 +16,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use bytes::Bytes;
 use serde_json::{Value, json};
+use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
 use crate::artifacts;
@@ -23,6 +30,11 @@ use crate::process::Process;
 
 /// What the quiet tenant's number is.
 const QUIET: &str = "+18005551234";
+/// Who uploads what is refused.
+const UPLOADER: &str = "uploads-bombs";
+/// Threads of the attackers, and how far they stand behind the quiet tenant's.
+const ATTACK_THREADS: usize = 2;
+const ATTACK_NICE: i32 = 5;
 /// A guest that computes until its wall time ends: to see how late it is stopped.
 const SPINS: Guest = Guest::Crate("spins");
 /// What a stop may be late beyond the deadline and one stretch of fuel, in milliseconds: what the promise says.
@@ -35,10 +47,27 @@ pub struct Scale {
     pub per_second: f64,
     /// Without neighbours.
     pub alone: Duration,
-    /// With them.
-    pub together: Duration,
-    /// From one call of an attacker to its next: it calls when that is over and it was answered.
+    /// With them, calling once in [`Scale::every`].
+    pub beside: Duration,
+    /// From one call of an attacker to its next.
     pub every: Duration,
+    /// With them, calling as fast as they are answered.
+    pub flooded: Duration,
+}
+
+/// A while with attackers.
+#[derive(Debug, Clone)]
+pub struct Attacked {
+    /// Calls that they made.
+    pub attacks: u64,
+    /// Of them, what was wrong with the answer of those that had none, or not the one that they must get.
+    pub unanswered: Vec<String>,
+    /// The quiet tenant's calls meanwhile.
+    pub quiet: Figures,
+    /// Why the quiet tenant's plugin did not run or answer, and how often.
+    pub missed: BTreeMap<String, u64>,
+    /// Resident memory in bytes, every so often.
+    pub resident_bytes: Vec<u64>,
 }
 
 /// What was found.
@@ -46,32 +75,20 @@ pub struct Scale {
 pub struct Report {
     /// How many attackers there were.
     pub attackers: usize,
-    /// Calls that they made.
-    pub attacks: u64,
-    /// Of them, what was wrong with the answer of those that had none, or not the one that they must get.
-    pub unanswered: Vec<String>,
     /// The quiet tenant without neighbours.
     pub alone: Figures,
-    /// The same with them.
-    pub together: Figures,
-    /// Resident memory in bytes: every so often while they attacked, and at the end.
-    pub resident_bytes: Vec<u64>,
+    /// With those who call once in a while.
+    pub beside: Attacked,
+    /// With those who call as fast as they are answered.
+    pub flooded: Attacked,
     /// How much later than its wall time each spinning guest was stopped; sorted.
     pub stopped_late: Vec<Duration>,
     /// Guests that still held a worker when everybody had gone.
     pub stuck: u64,
-    /// Why the quiet tenant's plugin did not run or answer, and how often.
-    pub missed: BTreeMap<String, u64>,
 }
 
-impl Report {
-    /// The quiet tenant's p99 with neighbours over that without.
-    pub fn ratio(&self) -> f64 {
-        let p99 = |figures: &Figures| figures.spread().get(1).map_or(0.0, Duration::as_secs_f64);
-        p99(&self.together) / p99(&self.alone).max(1e-9)
-    }
-
-    /// How much resident memory grew in the second half of the attack, in bytes; negative where it shrank.
+impl Attacked {
+    /// How much resident memory grew in the second half, in bytes; negative where it shrank.
     pub fn growth_bytes(&self) -> i64 {
         let at = |part: usize| self.resident_bytes.get(self.resident_bytes.len() * part / 2).or(self.resident_bytes.last());
         let of = |bytes: Option<&u64>| bytes.and_then(|bytes| i64::try_from(*bytes).ok()).unwrap_or_default();
@@ -79,24 +96,51 @@ impl Report {
     }
 }
 
+impl fmt::Display for Attacked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.quiet)?;
+        writeln!(f, "    attackers            {} calls, {} without their answer", self.attacks, self.unanswered.len())?;
+        for why in self.unanswered.iter().take(5) {
+            writeln!(f, "      such as            {why}")?;
+        }
+        if !self.missed.is_empty() {
+            writeln!(f, "    the quiet missed     {:?}", self.missed)?;
+        }
+        let mib = |bytes: Option<&u64>| bytes.unwrap_or(&0) >> 20;
+        write!(
+            f,
+            "    resident memory      {} MiB when it began, {} MiB at most, {} MiB at the end; {:+.1} MiB in its second half",
+            mib(self.resident_bytes.first()),
+            mib(self.resident_bytes.iter().max()),
+            mib(self.resident_bytes.last()),
+            self.growth_bytes() as f64 / f64::from(1 << 20)
+        )
+    }
+}
+
+impl Report {
+    /// The quiet tenant's p99 with neighbours over that without.
+    pub fn ratio(&self) -> f64 {
+        let p99 = |figures: &Figures| figures.spread().get(1).map_or(0.0, Duration::as_secs_f64);
+        p99(&self.beside.quiet) / p99(&self.alone).max(1e-9)
+    }
+
+    /// How late spinning guests were stopped: the latency below which that part of a thousand lies.
+    pub fn late(&self, part: usize) -> Duration {
+        Figures::per_mille(&self.stopped_late, part)
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
-        writeln!(f, "{} attackers at once made {} calls ({} without their answer)", self.attackers, self.attacks, self.unanswered.len())?;
-        for why in self.unanswered.iter().take(5) {
-            writeln!(f, "  such as                {why}")?;
+        let late = |part| self.late(part).as_secs_f64() * 1e3;
+        writeln!(f, "a quiet tenant and {} attackers:", self.attackers)?;
+        writeln!(f, "  alone                  {}", self.alone)?;
+        writeln!(f, "  beside them            {}", self.beside)?;
+        writeln!(f, "    its p99, beside over alone: {:.2}", self.ratio())?;
+        if self.flooded.attacks > 0 {
+            writeln!(f, "  in their flood         {}", self.flooded)?;
         }
-        writeln!(f, "  quiet tenant alone     {}", self.alone)?;
-        writeln!(f, "  quiet tenant beside    {}", self.together)?;
-        writeln!(f, "  its p99, beside over alone: {:.2}", self.ratio())?;
-        let (first, last) = (self.resident_bytes.first().unwrap_or(&0) >> 20, self.resident_bytes.last().unwrap_or(&0) >> 20);
-        let most = self.resident_bytes.iter().max().unwrap_or(&0) >> 20;
-        writeln!(
-            f,
-            "  resident memory        {first} MiB when it began, {most} MiB at most, {last} MiB at the end; {:+.1} MiB in its second half",
-            self.growth_bytes() as f64 / f64::from(1 << 20)
-        )?;
-        let late = |part| ms(Figures::per_mille(&self.stopped_late, part));
         writeln!(
             f,
             "  {} guests that never end were stopped {:.2} ms (p50), {:.2} ms (p99), {:.2} ms (most) after their wall time",
@@ -105,14 +149,11 @@ impl fmt::Display for Report {
             late(990),
             late(1_000)
         )?;
-        if !self.missed.is_empty() {
-            writeln!(f, "  the quiet tenant missed {:?}", self.missed)?;
-        }
         write!(f, "  workers that are stuck {}", self.stuck)
     }
 }
 
-/// Runs both halves with these sins. `settings` are given to the server as lines of its configuration.
+/// Runs all stretches with these sins. `settings` are given to the server as lines of its configuration.
 pub async fn run(sins: Vec<Sin>, scale: Scale, settings: &str) -> anyhow::Result<Report> {
     let data = tempfile::tempdir()?;
     let process = Process::start_with(&data.path().join("data"), settings)?;
@@ -127,23 +168,23 @@ pub async fn run(sins: Vec<Sin>, scale: Scale, settings: &str) -> anyhow::Result
         plan: "standard",
     };
     operator.onboard("twilio", tenancy).await?;
+    let uploader = json!({"id": UPLOADER, "label": UPLOADER, "zone": "America/New_York", "language": "en-US", "plan": "standard"});
+    operator.ok(http::Method::POST, "/v1/tenants", uploader).await?;
     let (uploads, runs): (Vec<Sin>, Vec<Sin>) = sins.into_iter().partition(Sin::is_refused);
+    let uploads = uploads.iter().map(Sin::component).collect::<anyhow::Result<Vec<_>>>()?;
     let planted = plant(&operator, "twilio", runs).await?;
     let quiet = line.clone();
     let call = move |_| call(quiet.clone());
     open_loop(scale.per_second, Duration::from_secs(1), call.clone()).await?;
     let alone = open_loop(scale.per_second, scale.alone, call.clone()).await?;
 
-    let attack = Attack::begin(&operator, &line, &planted, uploads, scale.every);
-    let watched = watch(process.id(), scale.together);
-    let together = open_loop(scale.per_second, scale.together, call).await?;
-    let resident_bytes = watched.await?;
-    let attackers = planted.len();
-    let (attacks, unanswered) = attack.end().await;
-    let stuck = stuck(&operator).await?;
+    let crowd = Crowd { operator: &operator, line: &line, planted: &planted, uploads: &uploads, process: process.id() };
+    let attacked = |every, lasting| crowd.attack(every, open_loop(scale.per_second, lasting, call.clone()), lasting);
+    let beside = attacked(scale.every, scale.beside).await?;
     let stopped_late = stopped_late(&operator, &planted).await?;
-    let missed = missed(&operator).await?;
-    Ok(Report { attackers, attacks, unanswered, alone, together, resident_bytes, stopped_late, stuck, missed })
+    let flooded = attacked(Duration::ZERO, scale.flooded).await?;
+    let stuck = stuck(&operator).await?;
+    Ok(Report { attackers: planted.len(), alone, beside, flooded, stopped_late, stuck })
 }
 
 async fn call(line: Line) -> Verdict {
@@ -155,11 +196,42 @@ async fn call(line: Line) -> Verdict {
     }
 }
 
-/// Every attacker, calling as fast as it is answered, and one that uploads what is refused.
+/// Everybody who attacks, and whom.
+struct Crowd<'a> {
+    operator: &'a Operator,
+    line: &'a Line,
+    planted: &'a [Planted],
+    uploads: &'a [Bytes],
+    process: u32,
+}
+
+impl Crowd<'_> {
+    /// Attacks while the quiet tenant calls.
+    async fn attack(
+        &self,
+        every: Duration,
+        calls: impl Future<Output = anyhow::Result<Figures>>,
+        lasting: Duration,
+    ) -> anyhow::Result<Attacked> {
+        let missed_before = missed(self.operator).await?;
+        let attack = Attack::begin(self, every)?;
+        let watched = watch(self.process, lasting);
+        let quiet = calls.await?;
+        let resident_bytes = watched.await?;
+        let (attacks, unanswered) = attack.end().await;
+        let mut missed = missed(self.operator).await?;
+        missed.iter_mut().for_each(|(name, count)| *count -= missed_before.get(name).copied().unwrap_or_default());
+        missed.retain(|_, count| *count > 0);
+        Ok(Attacked { attacks, unanswered, quiet, missed, resident_bytes })
+    }
+}
+
+/// An attack that goes on.
 struct Attack {
     tasks: JoinSet<()>,
     over: Arc<AtomicBool>,
     counted: Arc<Counted>,
+    threads: Runtime,
 }
 
 #[derive(Default)]
@@ -170,42 +242,55 @@ struct Counted {
 }
 
 impl Attack {
-    fn begin(operator: &Operator, line: &Line, planted: &[Planted], uploads: Vec<Sin>, every: Duration) -> Self {
+    fn begin(crowd: &Crowd<'_>, every: Duration) -> anyhow::Result<Self> {
+        let threads = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(ATTACK_THREADS)
+            .on_thread_start(|| {
+                let _as_before = rustix::process::nice(ATTACK_NICE);
+            })
+            .enable_all()
+            .build()?;
         let (over, counted) = (Arc::new(AtomicBool::new(false)), Arc::new(Counted::default()));
+        let line = crowd.line.elsewhere()?;
         let mut tasks = JoinSet::new();
-        let crowd = planted.len().max(1);
-        for (at, planted) in planted.iter().enumerate() {
-            let first = tokio::time::Instant::now() + every * u32::try_from(at).unwrap_or(0) / u32::try_from(crowd).unwrap_or(1);
-            let planted = planted.clone();
-            let (line, over, counted) = (line.clone(), Arc::clone(&over), Arc::clone(&counted));
-            tasks.spawn(async move {
-                let mut due = first;
-                while !over.load(Ordering::Relaxed) {
-                    tokio::time::sleep_until(due).await;
-                    due = tokio::time::Instant::now().max(due) + every;
-                    counted.attacks.fetch_add(1, Ordering::Relaxed);
-                    if let Err(why) = planted.ring(&line).await {
-                        counted.unanswered.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{why:#}"));
-                    }
-                }
-            });
+        for (at, planted) in crowd.planted.iter().enumerate() {
+            // They do not call in step: whoever is next to another by chance is so in every round.
+            let first = Instant::now() + every.mul_f64(at as f64 / crowd.planted.len() as f64);
+            let attacker = attack(planted.clone(), line.clone(), first, every, Arc::clone(&over), Arc::clone(&counted));
+            tasks.spawn_on(attacker, threads.handle());
         }
-        let (operator, until) = (operator.clone(), Arc::clone(&over));
-        tasks.spawn(async move {
-            for sin in uploads.iter().cycle().take_while(|_| !until.load(Ordering::Relaxed)) {
-                let Ok(component) = sin.component() else { return };
+        let (operator, until, uploads) = (crowd.operator.elsewhere()?, Arc::clone(&over), crowd.uploads.to_vec());
+        let uploader = async move {
+            for component in uploads.iter().cycle().take_while(|_| !until.load(Ordering::Relaxed)) {
                 // That it is refused, and as what, is a promise of its own; here it only has to cost something.
-                let _refused = refused(&operator, "quiet", component).await;
+                let _refused = refused(&operator, UPLOADER, component.clone()).await;
             }
-        });
-        Self { tasks, over, counted }
+        };
+        tasks.spawn_on(uploader, threads.handle());
+        Ok(Self { tasks, over, counted, threads })
     }
 
     async fn end(mut self) -> (u64, Vec<String>) {
         self.over.store(true, Ordering::Relaxed);
         while self.tasks.join_next().await.is_some() {}
+        self.threads.shutdown_background();
         let unanswered = std::mem::take(&mut *self.counted.unanswered.lock().unwrap_or_else(PoisonError::into_inner));
         (self.counted.attacks.load(Ordering::Relaxed), unanswered)
+    }
+}
+
+async fn attack(planted: Planted, line: Line, first: Instant, every: Duration, over: Arc<AtomicBool>, counted: Arc<Counted>) {
+    let mut due = first;
+    loop {
+        tokio::time::sleep_until(due.into()).await;
+        if over.load(Ordering::Relaxed) {
+            return;
+        }
+        counted.attacks.fetch_add(1, Ordering::Relaxed);
+        if let Err(why) = planted.ring(&line).await {
+            counted.unanswered.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{why:#}"));
+        }
+        due = Instant::now().max(due + every);
     }
 }
 

@@ -2,34 +2,50 @@
 //!
 //! The long form is a soak, the short one a promise. What the server can do is measured first, in the same run and by the same plugin:
 //! a ratio says something of the server, an absolute number only of the machine.
+//!
+//! The generator shares the machine, and ten times as many calls cost it ten times as much of the same processors. So the peak is
+//! measured beside a generator that is as busy: it makes as many calls to a stub of its own. What is left between the two is the server's.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::artifacts;
 use crate::line::Line;
 use crate::load::{Figures, Verdict, closed_loop, open_loop};
-use crate::platform::Tenancy;
+use crate::platform::{Operator, Tenancy};
 use crate::process::Process;
 
 /// Tenants that ask too much, all alike.
 const TENANTS: u64 = 4;
 /// Callers at once while the peak is measured: enough to keep every worker busy, too few to be turned away.
 const CALLERS: u64 = 6;
-/// Fuel of one call: some milliseconds of a core, so that guests and not the generator are what is scarce.
-const CALL_FUEL: u64 = 200_000_000;
+/// Fuel of one call in the short form: some milliseconds of a core, so that guests and not the generator are what is scarce.
+pub const CALL_FUEL: u64 = 200_000_000;
+/// What no step of an event should take; one of the ends of the histograms.
+pub const SLOW: Duration = Duration::from_millis(50);
+/// How long the first look at the peak takes, which only says how many calls the stub gets.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
 
 /// What was found.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// Answers of plugins in a second, at best.
+    /// Fuel of one call.
+    pub fuel: u64,
+    /// Answers of plugins in a second, at best, with nothing beside them.
+    pub peak_alone: f64,
+    /// The same beside a generator that is as busy as under overload.
     pub peak: f64,
     /// How many times of it were asked.
     pub times: f64,
     /// What came of that.
     pub asked: Figures,
+    /// Steps of events that took more than [`SLOW`] meanwhile, by their names in the metrics.
+    pub slow: BTreeMap<String, u64>,
     /// Resident memory before and at the end, in bytes.
     pub resident_bytes: [u64; 2],
 }
@@ -45,16 +61,25 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ms = |part| Figures::per_mille(&self.asked.fallback, part).as_secs_f64() * 1e3;
         let [before, after] = self.resident_bytes.map(|bytes| bytes >> 20);
-        writeln!(f, "peak: {:.0} answers of plugins in a second; then {:.0} times of it were asked:", self.peak, self.times)?;
+        writeln!(
+            f,
+            "a plugin of {} M fuel, peak: {:.1} answers in a second, {:.1} beside a generator that is as busy as now; \
+             {:.0} times the first were asked:",
+            self.fuel / 1_000_000,
+            self.peak_alone,
+            self.peak,
+            self.times
+        )?;
         writeln!(f, "  {}", self.asked)?;
-        writeln!(f, "  goodput  {:.0} in a second, {:.1} % of the peak", self.asked.goodput(), self.kept() * 100.0)?;
+        writeln!(f, "  goodput  {:.1} in a second, {:.1} % of the peak beside the generator", self.asked.goodput(), self.kept() * 100.0)?;
         writeln!(f, "  fallback p50 {:.2} ms, p99 {:.2} ms, p99.9 {:.2} ms after the call was due", ms(500), ms(990), ms(999))?;
+        writeln!(f, "  steps that took more than {} ms: {:?}", SLOW.as_millis(), self.slow)?;
         write!(f, "  resident {before} MiB before, {after} MiB at the end")
     }
 }
 
 /// Measures the peak for a while, then asks `times` of it for as long.
-pub async fn run(times: f64, lasting: Duration) -> anyhow::Result<Report> {
+pub async fn run(times: f64, lasting: Duration, fuel: u64) -> anyhow::Result<Report> {
     let data = tempfile::tempdir()?;
     let process = Process::start(&data.path().join("data"))?;
     let operator = process.operator(None)?;
@@ -64,7 +89,7 @@ pub async fn run(times: f64, lasting: Duration) -> anyhow::Result<Report> {
             tenant: &format!("eager-{number}"),
             number: &number_of(number),
             component: artifacts::guest("works-hard")?,
-            settings: json!({ "fuel": CALL_FUEL }),
+            settings: json!({ "fuel": fuel }),
             queues: &["front-desk"],
             plan: "maximum",
         };
@@ -73,12 +98,74 @@ pub async fn run(times: f64, lasting: Duration) -> anyhow::Result<Report> {
         let routes = json!([{"channel": "voice", "open": open}]);
         operator.ok(http::Method::PUT, &format!("/v1/tenants/eager-{number}/routes"), routes).await?;
     }
+    let stub = line.to(&stub().await?)?;
+    let unanswered = move |number: u64| call(stub.clone(), number % TENANTS);
     let call = move |number: u64| call(line.clone(), number % TENANTS);
     closed_loop(CALLERS, Duration::from_secs(1), call.clone()).await?;
-    let peak = closed_loop(CALLERS, lasting, call.clone()).await?.goodput();
+    let peak_alone = closed_loop(CALLERS, FIRST_LOOK.max(lasting / 2), call.clone()).await?.goodput();
+    let (peak, _) = tokio::join!(
+        closed_loop(CALLERS, lasting, call.clone()),
+        open_loop(peak_alone * (times - 1.0), lasting, unanswered)
+    );
+    let peak = peak?.goodput();
     let before = process.resident_bytes()?;
-    let asked = open_loop(peak * times, lasting, call).await?;
-    Ok(Report { peak, times, asked, resident_bytes: [before, process.resident_bytes()?] })
+    let steps_before = slow_steps(&operator).await?;
+    let asked = open_loop(peak_alone * times, lasting, call).await?;
+    let mut slow = slow_steps(&operator).await?;
+    slow.iter_mut().for_each(|(step, count)| *count -= steps_before.get(step).copied().unwrap_or_default());
+    slow.retain(|_, count| *count > 0);
+    Ok(Report { fuel, peak_alone, peak, times, asked, slow, resident_bytes: [before, process.resident_bytes()?] })
+}
+
+/// How often each step of an event took more than [`SLOW`].
+async fn slow_steps(operator: &Operator) -> anyhow::Result<BTreeMap<String, u64>> {
+    let page = operator.api.get_text("/metrics", &[]).await?;
+    let within = format!("le=\"{}\"", SLOW.as_secs_f64());
+    let counted = |end: &str| -> BTreeMap<String, u64> {
+        let ours = page.lines().filter(|line| line.starts_with("jackfield_step_seconds") && line.contains(end));
+        ours.filter_map(|line| {
+            let step = line.split("step=\"").nth(1)?.split('"').next()?;
+            Some((step.to_owned(), line.rsplit(' ').next()?.parse().ok()?))
+        })
+        .collect()
+    };
+    let mut slow: BTreeMap<String, u64> = counted("_count{");
+    for (step, quick) in counted(&within) {
+        if let Some(count) = slow.get_mut(&step) {
+            *count = count.saturating_sub(quick);
+        }
+    }
+    Ok(slow)
+}
+
+/// Answers every request with an empty document, at next to no cost; where it listens.
+async fn stub() -> anyhow::Result<String> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let at = format!("http://{}", listener.local_addr()?);
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            // Whoever hangs up ends it.
+            tokio::spawn(async move { drop(answer(socket).await) });
+        }
+    });
+    Ok(at)
+}
+
+async fn answer(socket: TcpStream) -> std::io::Result<()> {
+    const REPLY: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/xml\r\ncontent-length: 11\r\n\r\n<Response/>";
+    let mut socket = BufReader::new(socket);
+    let (mut line, mut body_bytes) = (String::new(), 0);
+    while socket.read_line(&mut line).await? > 0 {
+        let head = line.trim().to_ascii_lowercase();
+        if let Some(bytes) = head.strip_prefix("content-length:") {
+            body_bytes = bytes.trim().parse().unwrap_or(0);
+        } else if head.is_empty() {
+            socket.read_exact(&mut vec![0; body_bytes]).await?;
+            socket.write_all(REPLY).await?;
+        }
+        line.clear();
+    }
+    Ok(())
 }
 
 async fn call(line: Line, tenant: u64) -> Verdict {

@@ -107,6 +107,11 @@ impl Operator {
         Ok(Self { api, admin_url: admin_url.to_owned(), hooks_url: hooks_url.to_owned(), token: token.to_owned() })
     }
 
+    /// The same operator from another machine: with connections of its own.
+    pub fn elsewhere(&self) -> anyhow::Result<Self> {
+        Self::new(&self.admin_url, &self.hooks_url, &self.token)
+    }
+
     /// A request that must succeed; the reply's body.
     pub async fn ok(&self, method: Method, path: &str, body: Value) -> anyhow::Result<Value> {
         let body = (!body.is_null()).then_some(body);

@@ -84,7 +84,7 @@ impl Capabilities for Nothing {
 pub(crate) async fn install(inner: &Inner, job: &Job, component: Bytes) -> Result<Installed, InstallError> {
     let bytes = component.len() as u64;
     job.step(Phase::Checking);
-    let (digest, checked) = checked(component.clone()).await?;
+    let (digest, checked) = checked(inner, component.clone()).await?;
     let loader = &inner.loader;
     let (artifact, took) = match loader.authentic(digest).await? {
         Some(artifact) => (artifact, Duration::ZERO),
@@ -100,10 +100,10 @@ pub(crate) async fn install(inner: &Inner, job: &Job, component: Bytes) -> Resul
     Ok(Installed { digest, bytes, class, contract, exports, imports, metadata, describe_fuel, compile_ms })
 }
 
-/// Reading tens of megabytes twice takes a tenth of a second: not on a thread that serves others.
-async fn checked(component: Bytes) -> Result<(Digest, Checked), InstallError> {
+/// Reading tens of megabytes twice takes a tenth of a second: on a thread that stands behind all that anybody waits for on a call.
+async fn checked(inner: &Inner, component: Bytes) -> Result<(Digest, Checked), InstallError> {
     let work = move || check(&component).map(|checked| (Digest::of(&component), checked));
-    let checked = tokio::task::spawn_blocking(work).await.map_err(|error| RuntimeFault::Panicked(error.to_string()))?;
+    let checked = inner.spawn_behind_guests(work).await.map_err(|error| RuntimeFault::Panicked(error.to_string()))?;
     Ok(checked?)
 }
 

@@ -25,6 +25,7 @@ pub mod probe;
 mod pulse;
 mod runtime;
 mod selftest;
+mod threads;
 mod turnstile;
 mod upload;
 mod wasi;

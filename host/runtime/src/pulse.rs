@@ -5,12 +5,15 @@
 //! a guest cannot do that by itself: it yields by fuel and its wall time ends it. Both are looked at without a lock that a guest's
 //! thread could be holding while it is stuck.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
+
+use crate::turnstile::Lane;
+
+const LANES: usize = Lane::ALL.len();
 
 /// Often enough that a missing beat is seen within a second, seldom enough to cost nothing.
 const BEAT: Duration = Duration::from_millis(250);
@@ -20,7 +23,7 @@ const OVERDUE: Duration = Duration::from_secs(5);
 /// How the guests' threads do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GuestPulse {
-    /// Since their timer last rang.
+    /// Since the timer of the lane that is the furthest behind last rang.
     pub since_beat: Duration,
     /// Guests that run long past their time.
     pub overdue: usize,
@@ -30,58 +33,60 @@ pub struct GuestPulse {
 #[derive(Debug)]
 pub(crate) struct Pulse {
     began: Instant,
-    beat_ms: AtomicU64,
-    next: AtomicU64,
-    due: Mutex<HashMap<u64, Instant>>,
+    /// Of each lane's threads.
+    beats_ms: [AtomicU64; LANES],
+    /// The guests that run, and some that have ended since: only those who count them take the lock.
+    due: Mutex<Vec<(Instant, Weak<Running>)>>,
 }
 
-/// A guest that runs; dropped when it has ended, however that happens.
-pub(crate) struct Running {
-    pulse: Arc<Pulse>,
-    id: u64,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.pulse.due().remove(&self.id);
-    }
-}
+/// A guest that runs; dropped when it has ended, however that happens. Dropping it takes no lock, because it is dropped on a guest's thread.
+#[derive(Debug)]
+pub(crate) struct Running;
 
 impl Pulse {
-    /// Starts to beat on the guests' threads, for as long as they run.
-    pub(crate) fn start(guests: &Handle) -> Arc<Self> {
-        let pulse = Arc::new(Self { began: Instant::now(), beat_ms: AtomicU64::new(0), next: AtomicU64::new(0), due: Mutex::default() });
-        let beating = Arc::downgrade(&pulse);
-        guests.spawn(async move {
-            while let Some(pulse) = beating.upgrade() {
-                pulse.beat_ms.store(pulse.age_ms(), Ordering::Relaxed);
-                drop(pulse);
-                tokio::time::sleep(BEAT).await;
-            }
-        });
+    /// Starts to beat on the threads of each lane, for as long as they run.
+    pub(crate) fn start(guests: &[Handle; LANES]) -> Arc<Self> {
+        let beats_ms = std::array::from_fn(|_| AtomicU64::new(0));
+        let pulse = Arc::new(Self { began: Instant::now(), beats_ms, due: Mutex::default() });
+        for (at, threads) in guests.iter().enumerate() {
+            let beating = Arc::downgrade(&pulse);
+            threads.spawn(async move {
+                while let Some(pulse) = beating.upgrade() {
+                    if let Some(beat_ms) = pulse.beats_ms.get(at) {
+                        beat_ms.store(pulse.age_ms(), Ordering::Relaxed);
+                    }
+                    drop(pulse);
+                    tokio::time::sleep(BEAT).await;
+                }
+            });
+        }
         pulse
     }
 
     /// A guest begins and should have ended after that.
-    pub(crate) fn enter(self: &Arc<Self>, within: Duration) -> Running {
-        let id = self.next.fetch_add(1, Ordering::Relaxed);
-        self.due().insert(id, Instant::now() + within + OVERDUE);
-        Running { pulse: Arc::clone(self), id }
+    pub(crate) fn enter(&self, within: Duration) -> Arc<Running> {
+        let running = Arc::new(Running);
+        let mut due = self.due();
+        due.retain(|(_, running)| running.strong_count() > 0);
+        due.push((Instant::now() + within + OVERDUE, Arc::downgrade(&running)));
+        running
     }
 
     /// How they do now.
     pub(crate) fn now(&self) -> GuestPulse {
-        let since_beat = Duration::from_millis(self.age_ms().saturating_sub(self.beat_ms.load(Ordering::Relaxed)));
+        let oldest_ms = self.beats_ms.iter().map(|beat_ms| beat_ms.load(Ordering::Relaxed)).min().unwrap_or(0);
+        let since_beat = Duration::from_millis(self.age_ms().saturating_sub(oldest_ms));
         let now = Instant::now();
-        GuestPulse { since_beat, overdue: self.due().values().filter(|due| **due < now).count() }
+        let overdue = self.due().iter().filter(|(due, running)| *due < now && running.strong_count() > 0).count();
+        GuestPulse { since_beat, overdue }
     }
 
     fn age_ms(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn due(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Instant>> {
-        // Held for an insertion or a removal; nothing panics meanwhile.
+    fn due(&self) -> std::sync::MutexGuard<'_, Vec<(Instant, Weak<Running>)>> {
+        // Held for a look at a few guests; nothing panics meanwhile.
         self.due.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -92,8 +97,9 @@ mod tests {
 
     #[test]
     fn threads_that_are_stuck_stop_the_beat_and_one_that_runs_again_starts_it() {
-        let guests = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
-        let pulse = Pulse::start(guests.handle());
+        let one = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
+        let (guests, others) = (one(), one());
+        let pulse = Pulse::start(&[others.handle().clone(), guests.handle().clone(), others.handle().clone()]);
         let (stuck, release) = std::sync::mpsc::channel::<()>();
         let (entered, in_it) = std::sync::mpsc::channel();
         guests.spawn(async move {
@@ -116,11 +122,11 @@ mod tests {
     #[test]
     fn a_guest_that_outlives_its_time_is_counted_until_it_ends() {
         let guests = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
-        let pulse = Pulse::start(guests.handle());
+        let pulse = Pulse::start(&std::array::from_fn(|_| guests.handle().clone()));
         let running = pulse.enter(Duration::from_secs(1));
         assert_eq!(pulse.now().overdue, 0);
         // As if it had begun long ago.
-        pulse.due().values_mut().for_each(|due| *due -= Duration::from_secs(7));
+        pulse.due().iter_mut().for_each(|(due, _)| *due -= Duration::from_secs(7));
         assert_eq!(pulse.now().overdue, 1);
         drop(running);
         assert_eq!(pulse.now().overdue, 0);

@@ -5,7 +5,7 @@
 //! else - waiting for a place, loading, compiling - happens on the caller's.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jackfield_domain::budget::{Limit, Used};
@@ -15,7 +15,6 @@ use jackfield_domain::id::{Digest, TenantId};
 use jackfield_domain::ports::blobs::Blobs;
 use jackfield_domain::priority::Priority;
 use jackfield_domain::quota::Pass;
-use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tracing::{Instrument as _, debug_span};
 use wasmtime::Engine;
@@ -35,13 +34,11 @@ use crate::load::Loader;
 use crate::load::prepared::GuestEngine;
 use crate::load::shelf::{Room, Shelf};
 use crate::pulse::{GuestPulse, Pulse};
-use crate::turnstile::{Metered, Place, Refused, Rules, Turnstile};
+use crate::threads::Guests;
+use crate::turnstile::{Lane, Metered, PerLane, Place, Refused, Rules, Turnstile};
 
-/// Guests at once on one worker: one runs, and one is ready when it waits or yields.
-const RUNNING_PER_WORKER: u32 = 2;
-/// Guests beyond that on one worker, each of a tenant that asks rarely: it shares the worker by stretches of fuel instead of waiting
-/// for a guest that uses all of its budget.
-const EXPRESS_PER_WORKER: u32 = 2;
+/// Guests at once on one thread: one runs, and one is ready when it waits or yields.
+const RUNNING_PER_THREAD: u32 = 2;
 /// One tenant's part of the slots: three others can do the same at the same time.
 const TENANT_SLOTS_PART: u32 = 4;
 /// Nobody waits longer than this for a place: what would is shed at once. It is little beside every provider's deadline, and a line
@@ -51,16 +48,6 @@ const WAIT_MAX: Duration = Duration::from_millis(100);
 const LINE_MAX: usize = 512;
 /// Waiting guests of all tenants; each keeps its event in memory.
 const WAITING_MAX: usize = 4_096;
-/// Guests' threads run a little behind those of webhooks: a request that only needs a look at a table must not wait for a time slice
-/// of a plugin that counts.
-const GUEST_NICE: i32 = 5;
-/// How many polls a worker makes from its own queue before it looks at the shared one, where new guests arrive. Each poll of a busy
-/// guest is a whole stretch of fuel, so the usual thirty-one would let a new guest wait for milliseconds.
-const SHARED_QUEUE_INTERVAL: u32 = 1;
-/// A worker looks at its timers and wakers after so many polls; each poll of a busy guest is a whole stretch of fuel, so the
-/// usual sixty-one would let a timer wait for ten milliseconds.
-const EVENT_INTERVAL: u32 = 4;
-
 /// What a runtime needs to know.
 #[derive(Clone)]
 pub struct RuntimeSettings {
@@ -89,10 +76,20 @@ pub struct RuntimeSettings {
 impl RuntimeSettings {
     /// What a runtime with these settings asks of the machine.
     pub fn footprint(&self) -> Footprint {
-        let running = u32::try_from(self.workers.max(1)).unwrap_or(u32::MAX).saturating_mul(RUNNING_PER_WORKER + EXPRESS_PER_WORKER);
+        let running = self.running();
         let small = self.small_slots.max(running.saturating_mul(TENANT_SLOTS_PART)).saturating_add(running);
         let large = self.large_slots.max(running.saturating_mul(2)).saturating_add(running);
-        Footprint::of(small, large, running, self.workers)
+        Footprint::of(small, large, running, Lane::ALL.iter().map(|lane| lane.threads(self.workers)).sum())
+    }
+
+    /// Guests that run at once in each lane.
+    fn places(&self) -> PerLane<u32> {
+        PerLane::of(|lane| u32::try_from(lane.threads(self.workers)).unwrap_or(u32::MAX).saturating_mul(RUNNING_PER_THREAD))
+    }
+
+    /// The same in all.
+    fn running(&self) -> u32 {
+        self.places().0.iter().fold(0, |sum, places| sum.saturating_add(*places))
     }
 }
 
@@ -176,36 +173,10 @@ pub(crate) struct Inner {
     guests: Guests,
 }
 
-/// The guests' own threads.
-struct Guests {
-    handle: Handle,
-    /// Taken by whoever stops them. They are let go without waiting for them: the one who stops them may be a thread of another
-    /// async runtime, which must not block.
-    threads: Mutex<Option<tokio::runtime::Runtime>>,
-}
-
-impl Guests {
-    fn stop(&self) {
-        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(threads) = threads {
-            threads.shutdown_background();
-        }
-    }
-}
-
-impl Drop for Guests {
-    fn drop(&mut self) {
-        self.stop();
-    }
-}
-
 impl Runtime {
     /// Builds the engines and starts the guests' threads.
     pub fn start(mut settings: RuntimeSettings, blobs: Arc<dyn Blobs>) -> Result<Self, RuntimeFault> {
-        let workers = settings.workers.max(1);
-        let of_workers = |each: u32| u32::try_from(workers).unwrap_or(u32::MAX).saturating_mul(each);
-        let (places, express) = (of_workers(RUNNING_PER_WORKER), of_workers(EXPRESS_PER_WORKER));
-        let running = places.saturating_add(express);
+        let running = settings.running();
         settings.small_slots = settings.small_slots.max(running.saturating_mul(TENANT_SLOTS_PART));
         settings.large_slots = settings.large_slots.max(running.saturating_mul(2));
         let machine = machine::measure(&settings)?;
@@ -216,17 +187,8 @@ impl Runtime {
         let large = engine(SlotClass::Large, pool(settings.large_slots))?;
         let artifacts = Artifacts::open(settings.artifacts_dir.clone(), settings.node_key, fingerprint(&small))?;
         artifacts.mark_used()?;
-        let guests = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(workers)
-            .thread_name("guest")
-            .event_interval(EVENT_INTERVAL)
-            .global_queue_interval(SHARED_QUEUE_INTERVAL)
-            .on_thread_start(step_back)
-            .enable_time()
-            .build()
-            .map_err(|source| RuntimeFault::Io { what: "threads for guests".to_owned(), source })?;
-        let pulse = Pulse::start(guests.handle());
-        let guests = Guests { handle: guests.handle().clone(), threads: Mutex::new(Some(guests)) };
+        let guests = Guests::start(settings.workers)?;
+        let pulse = Pulse::start(&guests.handles());
         let loader = Loader {
             small: GuestEngine::new(small)?,
             large: GuestEngine::new(large)?,
@@ -236,15 +198,18 @@ impl Runtime {
             blobs: Arc::clone(&blobs),
         };
         let part = |slots: u32| (slots / TENANT_SLOTS_PART).max(1);
-        let turnstile = Turnstile::new(Rules {
-            places,
-            express,
+        let (turnstile, keeper) = Turnstile::new(Rules {
+            places: settings.places(),
             slots: [settings.small_slots, settings.large_slots],
             tenant_slots: [part(settings.small_slots), part(settings.large_slots)],
             line_max: LINE_MAX,
             waiting_max: WAITING_MAX,
             wait_max: WAIT_MAX,
         });
+        std::thread::Builder::new()
+            .name("turnstile".to_owned())
+            .spawn(move || keeper.run())
+            .map_err(|source| RuntimeFault::Io { what: "the turnstile's thread".to_owned(), source })?;
         let inner = Inner { settings, loader: Arc::new(loader), turnstile, blobs, machine, pulse, guests };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -301,6 +266,17 @@ impl Runtime {
         }
     }
 
+    /// True where one more guest would be turned away now: asked before anything is prepared for it, because what is too much should
+    /// cost as little as it can. Nothing is taken; the answer may be another in a moment, and then the turnstile's counts.
+    pub fn is_full(&self, tenant: &TenantId, class: SlotClass, priority: Priority) -> bool {
+        self.inner.turnstile.would_refuse(tenant, class, priority)
+    }
+
+    /// What came of a call, once its answer was judged: who only fails is the first to be turned away where there is too much at once.
+    pub fn came_to(&self, tenant: &TenantId, answered: bool) {
+        self.inner.turnstile.came_to(tenant, answered);
+    }
+
     /// How busy the guests' threads are now.
     pub fn busy(&self) -> Busy {
         let (running, waiting) = self.inner.turnstile.depth();
@@ -336,11 +312,6 @@ fn engine(class: SlotClass, pool: Pool) -> Result<Engine, RuntimeFault> {
     Engine::new(&config(class, Some(pool))).map_err(|error| RuntimeFault::Engine(format!("{error:#}")))
 }
 
-/// Puts a guest's thread behind the others of this process. Where the system does not let us, it runs beside them.
-fn step_back() {
-    let _as_before = rustix::process::nice(GUEST_NICE);
-}
-
 /// Why nothing came back from the guests' threads.
 pub(crate) enum NotRun {
     /// There is too much at once.
@@ -361,7 +332,12 @@ impl<T> Drop for EndWithMe<T> {
 impl Inner {
     /// Runs work of our own on the guests' threads, without a place: for the self-test, before any guest runs.
     pub(crate) fn spawn_beside_guests<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
-        self.guests.handle.spawn(work)
+        self.guests.of(Lane::Usual).spawn(work)
+    }
+
+    /// Runs work of our own that nobody on a call waits for, and that holds its thread.
+    pub(crate) fn spawn_behind_guests<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+        self.guests.of(Lane::Slow).spawn_blocking(work)
     }
 
     /// Waits for the tenant's turn, then runs a task on the guests' threads with what is left of the time.
@@ -386,13 +362,14 @@ impl Inner {
         };
         let left = wall.saturating_sub(began.elapsed());
         let running = self.pulse.enter(left);
+        let threads = self.guests.of(place.lane());
         let guest = async move {
             let _running = running;
             let meter = place.meter();
             Metered::new(work(left, place).instrument(debug_span!("guest")), meter).await
         };
         // It is another task of another runtime, and still part of the same event.
-        let mut task = EndWithMe(self.guests.handle.spawn(guest.in_current_span()));
+        let mut task = EndWithMe(threads.spawn(guest.in_current_span()));
         (&mut task.0).await.map_err(|error| NotRun::Ended(error.to_string()))
     }
 }

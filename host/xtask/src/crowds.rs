@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use jackfield_tests::neighbours::Scale;
 use jackfield_tests::{corpus, neighbours, overload};
 
 use crate::shell::{cargo, top};
@@ -14,8 +15,13 @@ const NEIGHBOURS_SECONDS: u32 = 600;
 const OVERLOAD_SECONDS: u32 = 30;
 /// What the issue asks for.
 const OVERLOAD_TIMES: f64 = 10.0;
+/// Fuel of one call: what a shed event costs is the same whatever its plugin would have cost, so the dearer the plugin the more is done.
+const OVERLOAD_FUEL: [u64; 2] = [overload::CALL_FUEL, 4 * overload::CALL_FUEL];
 /// The quiet tenant's calls in a second.
 const QUIET_PER_SECOND: f64 = 20.0;
+/// From one call of an attacker to its next: some hundred calls a second of all of them, each as dear as it can make it. Faster is a
+/// flood, which is measured as well.
+const ATTACK_EVERY: Duration = Duration::from_secs(1);
 /// Stretches of fuel between two yields that are compared.
 const YIELDS: [u64; 4] = [100_000, 250_000, 500_000, 1_000_000];
 
@@ -47,13 +53,21 @@ pub(crate) fn overload(seconds: Option<u32>) -> anyhow::Result<()> {
         return optimised("overload", seconds);
     }
     let lasting = Duration::from_secs(u64::from(seconds.unwrap_or(OVERLOAD_SECONDS)));
-    println!("{}", block_on(overload::run(OVERLOAD_TIMES, lasting))?);
+    for fuel in OVERLOAD_FUEL {
+        println!("{}\n", block_on(overload::run(OVERLOAD_TIMES, lasting, fuel))?);
+    }
     Ok(())
 }
 
-fn scale(seconds: u32) -> neighbours::Scale {
-    let together = Duration::from_secs(u64::from(seconds));
-    neighbours::Scale { per_second: QUIET_PER_SECOND, alone: (together / 5).max(Duration::from_secs(10)), together, every: Duration::from_millis(std::env::var("EVERY").map_or(0, |v| v.parse().unwrap_or(0))) }
+fn scale(seconds: u32) -> Scale {
+    let beside = Duration::from_secs(u64::from(seconds));
+    Scale {
+        per_second: QUIET_PER_SECOND,
+        alone: (beside / 5).max(Duration::from_secs(10)),
+        beside,
+        every: ATTACK_EVERY,
+        flooded: (beside / 10).max(Duration::from_secs(10)),
+    }
 }
 
 fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {

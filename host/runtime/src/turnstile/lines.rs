@@ -6,33 +6,30 @@
 //! busy machine the second is mostly other guests'. Taking turns alone would make a quiet tenant wait once for every loud one.
 //!
 //! Two things are counted. A *place* is a share of a worker and is given back while a guest waits for the network; a *slot* is room in
-//! the engine's pool and is kept until the instance is gone. No tenant may hold more than its part of the slots.
+//! the engine's pool and is kept until the instance is gone. No tenant may hold more than its part of the slots. Places are counted for
+//! each [`Lane`], and each lane has a virtual time of its own: who has a worker to himself must not age those who share one.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use jackfield_domain::flow::plugin::SlotClass;
 use jackfield_domain::id::TenantId;
 use jackfield_domain::priority::Priority;
 
+use super::lane::{Lane, PerLane, Record};
+
 /// What one place is taken to cost before anything was measured: a Rust plugin answers in less.
 const FIRST_GUESS: Duration = Duration::from_millis(1);
 /// Weight of the newest measurement, as one part of so many: follows a change within some dozens of calls.
 const NEWEST_PART: u64 = 16;
-/// A tenant that used less than this within the last second or so is light: a tenth of one worker.
-const LIGHT: Duration = Duration::from_millis(100);
-/// After that long, half of what a tenant used is forgotten.
-const HALF_LIFE: Duration = Duration::from_secs(1);
-/// Tenants that are remembered while they neither run nor wait: bounds the map, and forgetting one only gives it its debt back.
-const REMEMBERED_MAX: usize = 1_024;
+/// Tenants that are remembered while they neither run nor wait: bounds the map to some megabytes. Who is forgotten is a stranger again.
+const REMEMBERED_MAX: usize = 8_192;
 
 /// The bounds of a turnstile.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
-    /// Guests at once.
-    pub(crate) places: u32,
-    /// Guests beyond that, one for each tenant that is light: so that nobody who asks rarely waits for those who never stop.
-    pub(crate) express: u32,
+    /// Guests at once in each lane.
+    pub(crate) places: PerLane<u32>,
     /// Instances at once, of the small and of the large engine.
     pub(crate) slots: [u32; 2],
     /// Of them for one tenant.
@@ -52,13 +49,15 @@ pub(crate) struct Share {
     pub(crate) held: Duration,
     /// Of that, how long it was run.
     pub(crate) used: Duration,
+    /// Of that, the longest without letting others run.
+    pub(crate) longest: Duration,
 }
 
 /// What came of asking for a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It is taken.
-    Go,
+    /// It is taken, in that lane.
+    Go(Lane),
     /// It is stood in line for.
     Wait,
     /// There is too much at once.
@@ -68,30 +67,34 @@ pub(crate) enum Verdict {
 /// Whoever stands in line.
 pub(crate) struct Waiter<W> {
     pub(crate) class: SlotClass,
-    /// True where the slot is held already, and only a place is wanted.
-    pub(crate) returns: bool,
+    /// Where the slot is held already and only a place is wanted: in that lane, whose threads have the guest.
+    pub(crate) returns: Option<Lane>,
     pub(crate) who: W,
 }
 
 /// The lines, and what is taken.
 pub(crate) struct Lines<W> {
     rules: Rules,
-    running: u32,
+    running: PerLane<u32>,
     slots: [u32; 2],
     waiting: usize,
     lines: HashMap<TenantId, Line<W>>,
-    /// The virtual time: that of the line which was served last.
-    clock_us: u64,
+    /// The tenants with somebody in line.
+    standing: BTreeSet<TenantId>,
+    /// The virtual time of each lane: that of the line which was served last.
+    clock_us: PerLane<u64>,
+    /// The furthest that any line was charged in a lane.
+    latest_us: PerLane<u64>,
 }
 
 struct Line<W> {
-    /// Where the tenant stands in virtual time: what it used, since it last caught up with the clock.
+    /// Where the tenant stands in the virtual time of its lane: what it used, since it last caught up with the clock.
     virtual_us: u64,
-    running: u32,
+    /// Whose virtual time that is.
+    lane: Lane,
+    running: PerLane<u32>,
     slots: [u32; 2],
-    /// What it used lately, halved every second.
-    lately_us: u64,
-    lately_at: Instant,
+    record: Record,
     /// What one call of it uses of a worker, by the last ones.
     cost_us: u64,
     /// How long one call of it holds its place, by the last ones.
@@ -100,7 +103,7 @@ struct Line<W> {
     waiting: [VecDeque<Waiter<W>>; Priority::ALL.len()],
 }
 
-fn micros(duration: Duration) -> u64 {
+pub(super) fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
@@ -124,31 +127,43 @@ fn count(counts: &mut [u32; 2], class: SlotClass) -> Option<&mut u32> {
     counts.get_mut(at(class))
 }
 
+/// A place in the order; the least is next.
+type Standing = (Lane, u64, Duration);
+
 impl<W> Line<W> {
-    fn new(clock_us: u64, now: Instant) -> Self {
+    fn new(now: Instant) -> Self {
         Self {
-            virtual_us: clock_us,
-            running: 0,
+            virtual_us: 0,
+            lane: Lane::Usual,
+            running: PerLane::default(),
             slots: [0; 2],
-            lately_us: 0,
-            lately_at: now,
+            record: Record::new(now),
             cost_us: micros(FIRST_GUESS),
             held_us: micros(FIRST_GUESS),
             waiting: std::array::from_fn(|_| VecDeque::new()),
         }
     }
 
-    fn lately(&self, now: Instant) -> Duration {
-        let halvings = now.saturating_duration_since(self.lately_at).as_millis() / HALF_LIFE.as_millis();
-        Duration::from_micros(u32::try_from(halvings).ok().and_then(|by| self.lately_us.checked_shr(by)).unwrap_or(0))
+    /// Goes to the lane where its next guest belongs, and takes its debt along.
+    fn change_lane(&mut self, clock_us: &PerLane<u64>, now: Instant) {
+        let lane = self.record.lane(now);
+        if lane != self.lane {
+            let debt_us = self.virtual_us.saturating_sub(clock_us.get(self.lane));
+            self.virtual_us = clock_us.get(lane).saturating_add(debt_us);
+            self.lane = lane;
+        }
     }
 
-    /// Where it stands in the order, by what it will have used after its next call: rest is no credit, and among those who are even the
-    /// one that used less lately is first.
-    fn stands(&self, clock_us: u64, now: Instant) -> (u64, Duration) {
-        // Who stands in line keeps the place of the moment at which it came.
-        let from_us = if self.len() > 0 { self.virtual_us } else { self.virtual_us.max(clock_us) };
-        (from_us.saturating_add(self.cost_us), self.lately(now))
+    /// Comes to the present of its lane: rest is no credit.
+    fn catch_up(&mut self, clock_us: &PerLane<u64>, now: Instant) {
+        self.change_lane(clock_us, now);
+        self.virtual_us = self.virtual_us.max(clock_us.get(self.lane));
+    }
+
+    /// Where it stands in the order: the lane, then what it will have used after its next call, and among those who are even the one that
+    /// used less lately is first.
+    fn stands(&self, now: Instant) -> Standing {
+        (self.lane, self.virtual_us.saturating_add(self.cost_us), self.record.lately(now))
     }
 
     fn len(&self) -> usize {
@@ -156,54 +171,90 @@ impl<W> Line<W> {
     }
 
     fn is_idle(&self) -> bool {
-        self.running == 0 && self.slots == [0; 2] && self.len() == 0
+        self.running == PerLane::default() && self.slots == [0; 2] && self.len() == 0
     }
 }
 
 impl<W> Lines<W> {
     pub(crate) fn new(rules: Rules) -> Self {
-        Self { rules, running: 0, slots: [0; 2], waiting: 0, lines: HashMap::new(), clock_us: 0 }
+        Self {
+            rules,
+            running: PerLane::default(),
+            slots: [0; 2],
+            waiting: 0,
+            lines: HashMap::new(),
+            standing: BTreeSet::new(),
+            clock_us: PerLane::default(),
+            latest_us: PerLane::default(),
+        }
     }
 
     /// Guests that hold a place now, and those who wait for one.
     pub(crate) fn depth(&self) -> (u32, usize) {
-        (self.running, self.waiting)
+        (self.running.0.iter().sum(), self.waiting)
     }
 
     /// Asks for a slot and a place. `Go` means that they are taken.
     pub(crate) fn ask(&mut self, tenant: &TenantId, class: SlotClass, priority: Priority, now: Instant) -> Verdict {
-        let clock_us = self.clock_us;
-        let line = self.lines.entry(tenant.clone()).or_insert_with(|| Line::new(clock_us, now));
-        // Nobody of the same tenant is passed.
-        if line.len() == 0 && self.may_go(tenant, class, false, now) {
-            self.take(tenant, class, false, false);
-            return Verdict::Go;
+        let line = self.lines.entry(tenant.clone()).or_insert_with(|| Line::new(now));
+        let own = line.len();
+        if own == 0 {
+            // Whoever stands in line keeps the place of the moment at which it came.
+            line.catch_up(&self.clock_us, now);
         }
-        let own = self.lines.get(tenant).map_or(0, Line::len);
-        let too_long =
-            self.expected_wait(tenant, own, now) > self.rules.wait_max * u32::try_from(priority.wait_percent()).unwrap_or(100) / 100;
-        if own >= self.rules.line_max || self.waiting >= self.rules.waiting_max || too_long {
+        // Nobody of the same tenant is passed.
+        if own == 0
+            && let Some(lane) = self.room(tenant, class, None)
+        {
+            self.take(tenant, class, lane, false);
+            return Verdict::Go(lane);
+        }
+        if self.is_too_long(tenant, own, priority, now) {
             self.forget_idle();
             return Verdict::Refused;
         }
         Verdict::Wait
     }
 
-    /// Asks for a place for an instance that has its slot. It is never refused: the slots bound how many there are.
-    pub(crate) fn ask_again(&mut self, tenant: &TenantId, class: SlotClass, now: Instant) -> Verdict {
-        if self.may_go(tenant, class, true, now) {
-            self.take(tenant, class, true, false);
-            return Verdict::Go;
+    /// What [`Self::ask`] would say of a refusal, without taking anything.
+    pub(crate) fn would_refuse(&self, tenant: &TenantId, class: SlotClass, priority: Priority, now: Instant) -> bool {
+        // A stranger is asked in earnest.
+        let Some(line) = self.lines.get(tenant) else { return false };
+        let own = line.len();
+        (own > 0 || self.room(tenant, class, None).is_none()) && self.is_too_long(tenant, own, priority, now)
+    }
+
+    /// A guest of a tenant answered, or failed.
+    pub(crate) fn came_to(&mut self, tenant: &TenantId, answered: bool) {
+        if let Some(line) = self.lines.get_mut(tenant) {
+            line.record.came_to(answered);
+        }
+    }
+
+    fn is_too_long(&self, tenant: &TenantId, own: usize, priority: Priority, now: Instant) -> bool {
+        // Nobody waits in vain: not who will only fail, and not others behind it.
+        if self.lines.get(tenant).is_some_and(|line| line.record.is_hopeless()) {
+            return true;
+        }
+        let wait_max = self.rules.wait_max * u32::try_from(priority.wait_percent()).unwrap_or(100) / 100;
+        own >= self.rules.line_max || self.waiting >= self.rules.waiting_max || self.expected_wait(tenant, own, now) > wait_max
+    }
+
+    /// Asks for a place for an instance that has its slot and its thread. It is never refused: the slots bound how many there are.
+    pub(crate) fn ask_again(&mut self, tenant: &TenantId, class: SlotClass, lane: Lane) -> Verdict {
+        if self.room(tenant, class, Some(lane)).is_some() {
+            self.take(tenant, class, lane, true);
+            return Verdict::Go(lane);
         }
         Verdict::Wait
     }
 
     /// Stands in line, after `Wait`.
     pub(crate) fn stand(&mut self, tenant: &TenantId, priority: Priority, waiter: Waiter<W>, now: Instant) {
-        let clock_us = self.clock_us;
-        let line = self.lines.entry(tenant.clone()).or_insert_with(|| Line::new(clock_us, now));
+        let line = self.lines.entry(tenant.clone()).or_insert_with(|| Line::new(now));
         if line.len() == 0 {
-            line.virtual_us = line.virtual_us.max(clock_us);
+            line.catch_up(&self.clock_us, now);
+            self.standing.insert(tenant.clone());
         }
         let by_priority = Priority::ALL.iter().position(|known| *known == priority).unwrap_or(0);
         if let Some(queue) = line.waiting.get_mut(by_priority) {
@@ -212,23 +263,33 @@ impl<W> Lines<W> {
         }
     }
 
-    /// Gives a place back, and the slot where the instance is gone.
-    pub(crate) fn leave(&mut self, tenant: &TenantId, class: SlotClass, share: Option<Share>, instance_gone: bool, now: Instant) {
-        if share.is_some() {
-            self.running = self.running.saturating_sub(1);
-        }
+    /// Gives back a place in a lane, where a share of a worker was held, and the slot where the instance is gone.
+    pub(crate) fn leave(
+        &mut self,
+        tenant: &TenantId,
+        class: SlotClass,
+        lane: Lane,
+        share: Option<Share>,
+        instance_gone: bool,
+        now: Instant,
+    ) {
+        let running = self.running.at(lane);
+        *running = running.saturating_sub(u32::from(share.is_some()));
         if instance_gone && let Some(slots) = count(&mut self.slots, class) {
             *slots = slots.saturating_sub(1);
         }
         if let Some(line) = self.lines.get_mut(tenant) {
-            if let Some(Share { held, used }) = share {
-                line.running = line.running.saturating_sub(1);
+            if let Some(Share { held, used, longest }) = share {
+                let running = line.running.at(lane);
+                *running = running.saturating_sub(1);
                 // The guess that was charged when it began becomes the truth.
                 line.virtual_us = line.virtual_us.saturating_add(micros(used)).saturating_sub(line.cost_us);
-                line.lately_us = micros(line.lately(now)).saturating_add(micros(used));
-                line.lately_at = now;
+                line.record.measure(used, longest, now);
                 line.cost_us = newest(line.cost_us, used);
                 line.held_us = newest(line.held_us, held);
+                line.change_lane(&self.clock_us, now);
+                let latest_us = self.latest_us.at(line.lane);
+                *latest_us = (*latest_us).max(line.virtual_us);
             }
             if instance_gone && let Some(slots) = count(&mut line.slots, class) {
                 *slots = slots.saturating_sub(1);
@@ -238,82 +299,104 @@ impl<W> Lines<W> {
     }
 
     /// The next who may go, with everything taken for them already.
-    pub(crate) fn next(&mut self, now: Instant) -> Option<(TenantId, Waiter<W>)> {
-        if self.waiting == 0 || self.running >= self.rules.places.saturating_add(self.rules.express) {
+    pub(crate) fn next(&mut self, now: Instant) -> Option<(TenantId, Waiter<W>, Lane)> {
+        if self.waiting == 0 || !Lane::ALL.iter().any(|lane| self.is_free(*lane)) {
             return None;
         }
-        let mut best: Option<((u64, Duration), &TenantId, usize)> = None;
-        for (tenant, line) in self.lines.iter().filter(|(_, line)| line.len() > 0) {
-            let stands = line.stands(self.clock_us, now);
+        let mut best: Option<(Standing, &TenantId, usize, Lane)> = None;
+        for tenant in &self.standing {
+            let Some(line) = self.lines.get(tenant) else { continue };
+            let stands = line.stands(now);
             if best.is_some_and(|(least, ..)| least <= stands) {
                 continue;
             }
             let first = line.waiting.iter().enumerate().rev().find_map(|(priority, queue)| {
-                queue.front().filter(|waiter| self.may_go(tenant, waiter.class, waiter.returns, now)).map(|_| priority)
+                let waiter = queue.front()?;
+                self.room(tenant, waiter.class, waiter.returns).map(|lane| (priority, lane))
             });
-            if let Some(priority) = first {
-                best = Some((stands, tenant, priority));
+            if let Some((priority, lane)) = first {
+                best = Some((stands, tenant, priority, lane));
             }
         }
-        let (_, tenant, priority) = best?;
+        let (_, tenant, priority, lane) = best?;
         let tenant = tenant.clone();
-        let waiter = self.lines.get_mut(&tenant)?.waiting.get_mut(priority)?.pop_front()?;
+        let line = self.lines.get_mut(&tenant)?;
+        let waiter = line.waiting.get_mut(priority)?.pop_front()?;
+        if line.len() == 0 {
+            self.standing.remove(&tenant);
+        }
         self.waiting = self.waiting.saturating_sub(1);
-        self.take(&tenant, waiter.class, waiter.returns, true);
-        Some((tenant, waiter))
+        self.take(&tenant, waiter.class, lane, waiter.returns.is_some());
+        Some((tenant, waiter, lane))
     }
 
-    fn may_go(&self, tenant: &TenantId, class: SlotClass, returns: bool, now: Instant) -> bool {
-        let line = self.lines.get(tenant);
-        let own = line.map_or(0, |line| of(&line.slots, class));
-        let has_slot = returns || (of(&self.slots, class) < of(&self.rules.slots, class) && own < of(&self.rules.tenant_slots, class));
-        let light = line.is_none_or(|line| line.running == 0 && line.lately(now) < LIGHT);
-        let places = if light { self.rules.places.saturating_add(self.rules.express) } else { self.rules.places };
-        has_slot && self.running < places
+    fn is_free(&self, lane: Lane) -> bool {
+        self.running.get(lane) < self.rules.places.get(lane)
     }
 
-    fn take(&mut self, tenant: &TenantId, class: SlotClass, returns: bool, waited: bool) {
-        self.running += 1;
+    /// The lane in which one more guest of a tenant may run now.
+    fn room(&self, tenant: &TenantId, class: SlotClass, returns: Option<Lane>) -> Option<Lane> {
+        if let Some(lane) = returns {
+            return self.is_free(lane).then_some(lane);
+        }
+        let line = self.lines.get(tenant)?;
+        let has_slot = of(&self.slots, class) < of(&self.rules.slots, class) && of(&line.slots, class) < of(&self.rules.tenant_slots, class);
+        if !has_slot {
+            return None;
+        }
+        // Express places are for many: one tenant takes half of them at most.
+        let may = |lane: Lane| lane != Lane::Express || line.running.get(lane) < self.rules.places.get(lane).div_ceil(2);
+        line.lane.choices().iter().copied().find(|lane| may(*lane) && self.is_free(*lane))
+    }
+
+    fn take(&mut self, tenant: &TenantId, class: SlotClass, lane: Lane, returns: bool) {
+        *self.running.at(lane) += 1;
         if !returns && let Some(slots) = count(&mut self.slots, class) {
             *slots += 1;
         }
         if let Some(line) = self.lines.get_mut(tenant) {
-            line.running += 1;
+            *line.running.at(lane) += 1;
             if !returns && let Some(slots) = count(&mut line.slots, class) {
                 *slots += 1;
             }
-            if !waited {
-                // Whoever was away begins at the present: rest is no credit.
-                line.virtual_us = line.virtual_us.max(self.clock_us);
-            }
-            self.clock_us = self.clock_us.max(line.virtual_us);
+            let clock_us = self.clock_us.at(line.lane);
+            *clock_us = (*clock_us).max(line.virtual_us);
             line.virtual_us = line.virtual_us.saturating_add(line.cost_us);
+            let latest_us = self.latest_us.at(line.lane);
+            *latest_us = (*latest_us).max(line.virtual_us);
         }
     }
 
-    /// How long one more of a tenant that has so many in line would probably wait: for the lines that stand before its own in virtual
-    /// time, and for each of its own before it once more for all of them.
+    /// How long one more of a tenant that has so many in line would probably wait: for the lines of its lane that stand before its own in
+    /// virtual time, and for each of its own before it once more for all of them.
     fn expected_wait(&self, tenant: &TenantId, own: usize, now: Instant) -> Duration {
-        let (held_us, from) = match self.lines.get(tenant) {
-            Some(line) => (line.held_us, line.stands(self.clock_us, now)),
-            None => (micros(FIRST_GUESS), (self.clock_us, Duration::ZERO)),
-        };
-        let others = || self.lines.iter().filter(|(other, line)| *other != tenant && line.len() > 0).map(|(_, line)| line);
-        let ahead: u64 = others().filter(|line| line.stands(self.clock_us, now) <= from).map(|line| line.held_us).sum();
-        let all: u64 = others().map(|line| line.held_us).sum();
+        let Some(line) = self.lines.get(tenant) else { return Duration::ZERO };
+        let from = line.stands(now);
+        let (mut ahead, mut all) = (0_u64, 0_u64);
+        for other in self.standing.iter().filter(|other| *other != tenant).filter_map(|other| self.lines.get(other)) {
+            let stands = other.stands(now);
+            if stands.0 == from.0 {
+                all = all.saturating_add(other.held_us);
+                ahead = ahead.saturating_add(if stands <= from { other.held_us } else { 0 });
+            }
+        }
         let own = u64::try_from(own).unwrap_or(u64::MAX);
-        let wait_us = ahead.saturating_add(own.saturating_mul(all.saturating_add(held_us)));
-        Duration::from_micros(wait_us / u64::from(self.rules.places.max(1)))
+        let wait_us = ahead.saturating_add(own.saturating_mul(all.saturating_add(line.held_us)));
+        Duration::from_micros(wait_us / u64::from(self.rules.places.get(line.lane).max(1)))
     }
 
     fn forget_idle(&mut self) {
-        if self.running == 0 && self.waiting == 0 {
-            // Nobody competes: the present catches up with all of them.
-            self.clock_us = self.lines.values().map(|line| line.virtual_us).max().unwrap_or(self.clock_us).max(self.clock_us);
+        if self.waiting == 0 {
+            for lane in Lane::ALL.into_iter().filter(|lane| self.running.get(*lane) == 0) {
+                // Nobody competes: the present catches up with all of them.
+                let latest_us = self.latest_us.get(lane);
+                let clock_us = self.clock_us.at(lane);
+                *clock_us = (*clock_us).max(latest_us);
+            }
         }
         let clock_us = self.clock_us;
         if self.lines.len() > REMEMBERED_MAX {
-            self.lines.retain(|_, line| !line.is_idle() || line.virtual_us > clock_us);
+            self.lines.retain(|_, line| !line.is_idle() || line.virtual_us > clock_us.get(line.lane));
         }
         if self.lines.len() > REMEMBERED_MAX {
             self.lines.retain(|_, line| !line.is_idle());

@@ -12,15 +12,24 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// The sum of one guest's stretches.
+/// One guest's stretches.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
     counted: Mutex<Counted>,
 }
 
+/// What came of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Metering {
+    /// All together.
+    pub(crate) used: Duration,
+    /// The longest of them.
+    pub(crate) longest: Duration,
+}
+
 #[derive(Debug, Default)]
 struct Counted {
-    before: Duration,
+    before: Metering,
     /// What its thread had used when the stretch that is going on began.
     since: Option<Duration>,
 }
@@ -30,6 +39,13 @@ fn used() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     let (seconds, nanos) = (u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0));
     Duration::new(seconds, nanos)
+}
+
+impl Metering {
+    fn add(&mut self, stretch: Duration) {
+        self.used = self.used.saturating_add(stretch);
+        self.longest = self.longest.max(stretch);
+    }
 }
 
 impl Meter {
@@ -44,17 +60,20 @@ impl Meter {
 
     fn end(&self) {
         let mut counted = self.lock();
-        let stretch = counted.since.take().map_or(Duration::ZERO, |since| used().saturating_sub(since));
-        counted.before += stretch;
+        if let Some(since) = counted.since.take() {
+            counted.before.add(used().saturating_sub(since));
+        }
     }
 
     /// What was counted since the last time that it was asked.
-    pub(crate) fn take(&self) -> Duration {
+    pub(crate) fn take(&self) -> Metering {
         let mut counted = self.lock();
-        let now = used();
-        let stretch = counted.since.map_or(Duration::ZERO, |since| now.saturating_sub(since));
-        counted.since = counted.since.map(|_| now);
-        std::mem::take(&mut counted.before) + stretch
+        if let Some(since) = counted.since {
+            let now = used();
+            counted.before.add(now.saturating_sub(since));
+            counted.since = Some(now);
+        }
+        std::mem::take(&mut counted.before)
     }
 }
 

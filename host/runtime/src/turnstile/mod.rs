@@ -5,29 +5,35 @@
 //! the fallback, because a caller who is told "no" in a millisecond is better off than one whose time runs out in a queue.
 //!
 //! A guest that waits for the network steps aside: it keeps its instance and gives its place to another. It must not decide who is
-//! next: that is the rule in [`lines`].
+//! next: that is the rule in [`lines`]. Nor may a guest's thread take its lock: see [`keeper`].
 
+mod keeper;
+mod lane;
 mod lines;
 mod meter;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use jackfield_domain::flow::plugin::SlotClass;
 use jackfield_domain::id::TenantId;
 use jackfield_domain::priority::Priority;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
+use self::keeper::Given;
+pub(crate) use self::keeper::Keeper;
+pub(crate) use self::lane::{Lane, PerLane};
 pub(crate) use self::lines::Rules;
 use self::lines::{Lines, Share, Verdict, Waiter};
-pub(crate) use self::meter::{Meter, Metered};
+pub(crate) use self::meter::{Meter, Metered, Metering};
 
 /// Where guests wait.
 #[derive(Clone)]
 pub(crate) struct Turnstile {
     lines: Arc<Mutex<Lines<oneshot::Sender<Place>>>>,
+    given: mpsc::UnboundedSender<Given>,
 }
 
 /// There is too much at once.
@@ -39,6 +45,7 @@ pub(crate) struct Place {
     turnstile: Turnstile,
     tenant: TenantId,
     class: SlotClass,
+    lane: Lane,
     /// Since when it has a share of a worker; none while it stands aside.
     since: Option<Instant>,
     /// False for one that stands in line while another half of the same guest keeps the slot.
@@ -46,9 +53,18 @@ pub(crate) struct Place {
     meter: Arc<Meter>,
 }
 
+fn open<T>(lines: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing panics while it is held, and the numbers are right at every step.
+    lines.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Turnstile {
-    pub(crate) fn new(rules: Rules) -> Self {
-        Self { lines: Arc::new(Mutex::new(Lines::new(rules))) }
+    /// A turnstile, and its keeper, whom somebody has to run.
+    pub(crate) fn new(rules: Rules) -> (Self, Keeper) {
+        let (given, told) = mpsc::unbounded_channel();
+        let lines = Arc::new(Mutex::new(Lines::new(rules)));
+        let keeper = Keeper { lines: Arc::clone(&lines), given: told, giving: given.downgrade() };
+        (Self { lines, given }, keeper)
     }
 
     /// Waits for this tenant's turn, or is refused at once. Whoever stops waiting loses the turn and nothing else.
@@ -58,11 +74,11 @@ impl Turnstile {
                 let mut lines = self.lock();
                 let now = Instant::now();
                 match lines.ask(tenant, class, priority, now) {
-                    Verdict::Go => return Ok(self.place(tenant, class, true)),
+                    Verdict::Go(lane) => return Ok(self.place(tenant, class, lane, true)),
                     Verdict::Refused => return Err(Refused),
                     Verdict::Wait => {
                         let (who, waiter) = oneshot::channel();
-                        lines.stand(tenant, priority, Waiter { class, returns: false, who }, now);
+                        lines.stand(tenant, priority, Waiter { class, returns: None, who }, now);
                         waiter
                     }
                 }
@@ -74,33 +90,36 @@ impl Turnstile {
         }
     }
 
+    /// A guest of a tenant answered, or failed.
+    pub(crate) fn came_to(&self, tenant: &TenantId, answered: bool) {
+        self.lock().came_to(tenant, answered);
+    }
+
+    /// True where [`Self::enter`] would refuse now.
+    pub(crate) fn would_refuse(&self, tenant: &TenantId, class: SlotClass, priority: Priority) -> bool {
+        self.lock().would_refuse(tenant, class, priority, Instant::now())
+    }
+
     /// Guests that hold a place now, and those who wait for one.
     pub(crate) fn depth(&self) -> (u32, usize) {
         self.lock().depth()
     }
 
-    fn place(&self, tenant: &TenantId, class: SlotClass, holds_slot: bool) -> Place {
-        Place { turnstile: self.clone(), tenant: tenant.clone(), class, since: Some(Instant::now()), holds_slot, meter: Arc::default() }
+    fn place(&self, tenant: &TenantId, class: SlotClass, lane: Lane, holds_slot: bool) -> Place {
+        Place { turnstile: self.clone(), tenant: tenant.clone(), class, lane, since: Some(Instant::now()), holds_slot, meter: Arc::default() }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Lines<oneshot::Sender<Place>>> {
-        // Nothing panics while it is held, and the numbers are right at every step.
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Gives back, and hands what is free to whoever is next.
-    fn give_back(&self, tenant: &TenantId, class: SlotClass, share: Option<Share>, instance_gone: bool) {
-        self.lock().leave(tenant, class, share, instance_gone, Instant::now());
-        loop {
-            // The lock is not held while a place is handed over: one that nobody wants is dropped, and comes back here.
-            let Some((tenant, waiter)) = self.lock().next(Instant::now()) else { return };
-            // Whoever waited may be gone; dropping the place gives it back, and the loop of that drop goes on from there.
-            let _unwanted = waiter.who.send(self.place(&tenant, waiter.class, !waiter.returns));
-        }
+    fn lock(&self) -> MutexGuard<'_, Lines<oneshot::Sender<Place>>> {
+        open(&self.lines)
     }
 }
 
 impl Place {
+    /// Whose threads the guest runs on.
+    pub(crate) fn lane(&self) -> Lane {
+        self.lane
+    }
+
     /// What counts how long a guest is run with this place.
     pub(crate) fn meter(&self) -> Arc<Meter> {
         Arc::clone(&self.meter)
@@ -109,7 +128,8 @@ impl Place {
     /// What was done with it since it was given, for giving it back.
     fn share(&mut self) -> Option<Share> {
         let held = self.since.take()?.elapsed();
-        Some(Share { held, used: self.meter.take() })
+        let Metering { used, longest } = self.meter.take();
+        Some(Share { held, used, longest })
     }
 
     /// Waits for something outside without holding a share of a worker, and comes back for one afterwards.
@@ -122,27 +142,18 @@ impl Place {
 
     fn step_aside(&mut self) {
         if let Some(share) = self.share() {
-            self.turnstile.give_back(&self.tenant, self.class, Some(share), false);
+            self.give_back(Some(share), false);
         }
     }
 
     async fn come_back(&mut self) {
         loop {
-            let waiter = {
-                let mut lines = self.turnstile.lock();
-                let now = Instant::now();
-                match lines.ask_again(&self.tenant, self.class, now) {
-                    Verdict::Go => {
-                        self.since = Some(now);
-                        return;
-                    }
-                    Verdict::Wait | Verdict::Refused => {
-                        let (who, waiter) = oneshot::channel();
-                        lines.stand(&self.tenant, Priority::Running, Waiter { class: self.class, returns: true, who }, now);
-                        waiter
-                    }
-                }
-            };
+            let (who, waiter) = oneshot::channel();
+            let back = Given::Back { tenant: self.tenant.clone(), class: self.class, lane: self.lane, who };
+            // Where there is no keeper any more the server ends, and nobody is served.
+            if self.turnstile.given.send(back).is_err() {
+                return std::future::pending().await;
+            }
             if let Ok(mut share) = waiter.await {
                 // What was handed over is the share alone; it is this place's from now on.
                 self.since = share.since.take();
@@ -150,13 +161,20 @@ impl Place {
             }
         }
     }
+
+    fn give_back(&self, share: Option<Share>, instance_gone: bool) {
+        let Self { tenant, class, lane, .. } = self;
+        let left = Given::Left { tenant: tenant.clone(), class: *class, lane: *lane, share, instance_gone };
+        // Without a keeper there is nobody to give it to.
+        let _at_the_end = self.turnstile.given.send(left);
+    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let share = self.share();
         if share.is_some() || self.holds_slot {
-            self.turnstile.give_back(&self.tenant, self.class, share, self.holds_slot);
+            self.give_back(share, self.holds_slot);
         }
     }
 }

@@ -9,8 +9,7 @@ use super::*;
 
 fn rules() -> Rules {
     Rules {
-        places: 1,
-        express: 0,
+        places: PerLane([0, 1, 0]),
         slots: [8, 2],
         tenant_slots: [4, 1],
         line_max: 100,
@@ -41,23 +40,23 @@ const SMALL: SlotClass = SlotClass::Small;
 fn serve(lines: &mut Lines<u32>, mut at: Instant, places: usize, held: impl Fn(&TenantId) -> Duration) -> Vec<TenantId> {
     let mut served = Vec::new();
     for _ in 0..places {
-        let Some((tenant, waiter)) = lines.next(at) else { break };
+        let Some((tenant, waiter, lane)) = lines.next(at) else { break };
         let took = held(&tenant);
         at += took;
-        lines.leave(&tenant, waiter.class, share(took), true, at);
+        lines.leave(&tenant, waiter.class, lane, share(took), true, at);
         served.push(tenant);
     }
     served
 }
 
-/// A guest that was run for as long as it held its place.
+/// A guest that was run for as long as it held its place, in stretches of a tenth of a millisecond.
 #[expect(clippy::unnecessary_wraps, reason = "it stands where a share may be none")]
 fn share(held: Duration) -> Option<Share> {
-    Some(Share { held, used: held })
+    Some(Share { held, used: held, longest: held.min(Duration::from_micros(100)) })
 }
 
 fn stand(lines: &mut Lines<u32>, tenant: &TenantId, priority: Priority, at: Instant) {
-    lines.stand(tenant, priority, Waiter { class: SMALL, returns: false, who: 0 }, at);
+    lines.stand(tenant, priority, Waiter { class: SMALL, returns: None, who: 0 }, at);
 }
 
 #[test]
@@ -95,12 +94,12 @@ fn within_a_tenant_who_is_in_a_call_goes_first() {
     let mut lines = Lines::<u32>::new(rules());
     let acme = tenant("acme");
     for (who, priority) in [Priority::Background, Priority::Arrival, Priority::Running, Priority::Message].into_iter().enumerate() {
-        lines.stand(&acme, priority, Waiter { class: SMALL, returns: false, who: u32::try_from(who).unwrap() }, at);
+        lines.stand(&acme, priority, Waiter { class: SMALL, returns: None, who: u32::try_from(who).unwrap() }, at);
     }
     let mut order = Vec::new();
-    while let Some((tenant, waiter)) = lines.next(at) {
+    while let Some((tenant, waiter, lane)) = lines.next(at) {
         order.push(waiter.who);
-        lines.leave(&tenant, SMALL, share(Duration::from_millis(1)), true, at);
+        lines.leave(&tenant, SMALL, lane, share(Duration::from_millis(1)), true, at);
     }
     assert_eq!(order, [2, 1, 3, 0]);
 }
@@ -110,7 +109,7 @@ fn the_lower_priority_is_turned_away_first() {
     let at = Instant::now();
     let mut lines = Lines::<u32>::new(Rules { wait_max: Duration::from_millis(100), ..rules() });
     let acme = tenant("acme");
-    assert_eq!(lines.ask(&acme, SMALL, Priority::Arrival, at), Verdict::Go);
+    assert_eq!(lines.ask(&acme, SMALL, Priority::Arrival, at), Verdict::Go(Lane::Usual));
     // One place, a millisecond each: sixty in line are sixty milliseconds.
     (0..60).for_each(|_| stand(&mut lines, &acme, Priority::Arrival, at));
     let verdicts = Priority::ALL.map(|priority| lines.ask(&acme, SMALL, priority, at));
@@ -145,22 +144,23 @@ fn who_needs_little_goes_before_those_who_need_much_even_where_it_asks_more_ofte
     for _ in 0..20 {
         // On a busy machine a cheap guest holds its place nearly as long as a dear one.
         let run = |lines: &mut Lines<u32>, tenant: &TenantId| {
-            lines.leave(tenant, SMALL, Some(Share { held: Duration::from_millis(20), used: cost(tenant) }), true, at);
+            let share = Share { held: Duration::from_millis(20), used: cost(tenant), longest: Duration::from_micros(100) };
+            lines.leave(tenant, SMALL, Lane::Usual, Some(share), true, at);
         };
         stand(&mut lines, &quiet, Priority::Arrival, at);
         loud.iter().for_each(|loud| stand(&mut lines, loud, Priority::Arrival, at));
-        let first = lines.next(at).map(|(tenant, _)| tenant);
+        let first = lines.next(at).map(|(tenant, ..)| tenant);
         first.iter().for_each(|tenant| run(&mut lines, tenant));
-        while let Some((tenant, _)) = lines.next(at) {
+        while let Some((tenant, ..)) = lines.next(at) {
             run(&mut lines, &tenant);
         }
     }
     loud.iter().for_each(|loud| stand(&mut lines, loud, Priority::Arrival, at));
-    assert!(lines.next(at).is_some_and(|(tenant, _)| tenant != quiet));
+    assert!(lines.next(at).is_some_and(|(tenant, ..)| tenant != quiet));
     assert_eq!(lines.ask(&quiet, SMALL, Priority::Arrival, at), Verdict::Wait, "it was turned away for dearer ones behind it");
     stand(&mut lines, &quiet, Priority::Arrival, at);
-    lines.leave(&loud[0], SMALL, share(Duration::from_millis(20)), true, at);
-    assert_eq!(lines.next(at).map(|(tenant, _)| tenant), Some(quiet));
+    lines.leave(&loud[0], SMALL, Lane::Usual, share(Duration::from_millis(20)), true, at);
+    assert_eq!(lines.next(at).map(|(tenant, ..)| tenant), Some(quiet));
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn a_line_and_all_lines_together_are_bounded() {
     let at = Instant::now();
     let mut lines = Lines::<u32>::new(Rules { line_max: 3, waiting_max: 5, ..rules() });
     let (acme, other) = (tenant("acme"), tenant("other"));
-    assert_eq!(lines.ask(&acme, SMALL, Priority::Running, at), Verdict::Go);
+    assert_eq!(lines.ask(&acme, SMALL, Priority::Running, at), Verdict::Go(Lane::Usual));
     (0..3).for_each(|_| stand(&mut lines, &acme, Priority::Running, at));
     assert_eq!(lines.ask(&acme, SMALL, Priority::Running, at), Verdict::Refused);
     assert_eq!(lines.ask(&other, SMALL, Priority::Running, at), Verdict::Wait);
@@ -179,41 +179,107 @@ fn a_line_and_all_lines_together_are_bounded() {
 #[test]
 fn no_tenant_holds_more_than_its_part_of_the_slots_and_none_holds_up_another() {
     let at = Instant::now();
-    let mut lines = Lines::<u32>::new(Rules { places: 100, ..rules() });
+    let mut lines = Lines::<u32>::new(Rules { places: PerLane([0, 100, 100]), ..rules() });
     let (greedy, other) = (tenant("greedy"), tenant("other"));
-    let went = (0..10).filter(|_| lines.ask(&greedy, SMALL, Priority::Arrival, at) == Verdict::Go).count();
+    let went = (0..10).filter(|_| lines.ask(&greedy, SMALL, Priority::Arrival, at) == Verdict::Go(Lane::Usual)).count();
     assert_eq!(went, 4);
     stand(&mut lines, &greedy, Priority::Arrival, at);
     assert!(lines.next(at).is_none());
-    assert_eq!(lines.ask(&other, SMALL, Priority::Arrival, at), Verdict::Go);
+    assert_eq!(lines.ask(&other, SMALL, Priority::Arrival, at), Verdict::Go(Lane::Usual));
     assert_eq!(lines.ask(&greedy, SlotClass::Large, Priority::Arrival, at), Verdict::Wait, "nobody passes the tenant's own line");
     // Whoever stands aside keeps the slot; it takes the end of an instance to make room.
-    lines.leave(&greedy, SMALL, share(Duration::from_millis(1)), false, at);
+    lines.leave(&greedy, SMALL, Lane::Usual, share(Duration::from_millis(1)), false, at);
     assert!(lines.next(at).is_none());
-    lines.leave(&greedy, SMALL, None, true, at);
-    assert_eq!(lines.next(at).map(|(tenant, _)| tenant), Some(greedy));
+    lines.leave(&greedy, SMALL, Lane::Usual, None, true, at);
+    assert_eq!(lines.next(at).map(|(tenant, ..)| tenant), Some(greedy));
+}
+
+/// Guests that each used so much, in stretches of so much.
+fn run(lines: &mut Lines<u32>, tenant: &TenantId, times: u32, used: Duration, longest: Duration, at: Instant) -> Lane {
+    let mut last = Lane::Usual;
+    for _ in 0..times {
+        let Verdict::Go(lane) = lines.ask(tenant, SMALL, Priority::Arrival, at) else { panic!("{tenant} has to wait") };
+        lines.leave(tenant, SMALL, lane, Some(Share { held: used, used, longest }), true, at);
+        last = lane;
+    }
+    last
+}
+
+const MS: Duration = Duration::from_millis(1);
+
+#[test]
+fn a_tenant_that_was_short_does_not_wait_for_those_who_never_stop() {
+    let at = Instant::now();
+    let mut lines = Lines::<u32>::new(Rules { places: PerLane([2, 2, 1]), ..rules() });
+    let (hog, quiet) = (tenant("hog"), tenant("quiet"));
+    assert_eq!(run(&mut lines, &quiet, 4, MS, MS / 10, at), Lane::Express);
+    assert_eq!(run(&mut lines, &hog, 4, MS * 50, MS / 10, at), Lane::Usual);
+    assert_eq!(lines.ask(&hog, SMALL, Priority::Arrival, at), Verdict::Go(Lane::Usual));
+    assert_eq!(lines.ask(&hog, SMALL, Priority::Arrival, at), Verdict::Go(Lane::Usual));
+    assert_eq!(lines.ask(&hog, SMALL, Priority::Arrival, at), Verdict::Wait, "the express places are not for it");
+    assert_eq!(lines.ask(&tenant("stranger"), SMALL, Priority::Arrival, at), Verdict::Wait, "nobody knows how long its guests are");
+    assert_eq!(lines.ask(&quiet, SMALL, Priority::Arrival, at), Verdict::Go(Lane::Express));
+    assert_eq!(lines.ask(&quiet, SMALL, Priority::Arrival, at), Verdict::Wait, "half of the express places are for others");
+    lines.leave(&hog, SMALL, Lane::Usual, share(MS), true, at);
+    assert_eq!(lines.ask(&quiet, SMALL, Priority::Arrival, at), Verdict::Go(Lane::Usual), "where there is room it runs beside anybody");
+    let later = at + Duration::from_secs(300);
+    lines.leave(&hog, SMALL, Lane::Usual, share(MS), true, later);
+    assert_eq!(lines.ask(&hog, SMALL, Priority::Arrival, later), Verdict::Go(Lane::Express), "what it used is forgotten by then");
 }
 
 #[test]
-fn a_light_tenant_does_not_wait_for_those_who_never_stop() {
+fn who_held_a_worker_too_long_meets_only_its_like() {
     let at = Instant::now();
-    let mut lines = Lines::<u32>::new(Rules { places: 2, express: 1, ..rules() });
-    let (hog, quiet) = (tenant("hog"), tenant("quiet"));
-    assert_eq!(lines.ask(&hog, SMALL, Priority::Arrival, at), Verdict::Go);
-    assert_eq!(lines.ask(&hog, SMALL, Priority::Arrival, at), Verdict::Go);
-    assert_eq!(lines.ask(&hog, SMALL, Priority::Arrival, at), Verdict::Wait, "the express place is not for it");
-    assert_eq!(lines.ask(&quiet, SMALL, Priority::Arrival, at), Verdict::Go);
-    lines.leave(&hog, SMALL, share(Duration::from_secs(1)), true, at);
-    lines.leave(&hog, SMALL, share(Duration::from_secs(1)), true, at);
-    assert_eq!(lines.ask(&tenant("second"), SMALL, Priority::Arrival, at), Verdict::Go);
-    assert_eq!(lines.ask(&hog, SMALL, Priority::Arrival, at), Verdict::Wait, "it is heavy for some seconds after its last guest");
-    let later = at + Duration::from_secs(10);
-    assert_eq!(lines.ask(&hog, SMALL, Priority::Arrival, later), Verdict::Go);
+    let mut lines = Lines::<u32>::new(Rules { places: PerLane([1, 1, 1]), ..rules() });
+    let (copies, fills, other) = (tenant("copies"), tenant("fills"), tenant("other"));
+    for slow in [&copies, &fills] {
+        assert_eq!(run(&mut lines, slow, 1, MS * 200, MS * 200, at), Lane::Usual, "nobody knew it before");
+    }
+    assert_eq!(lines.ask(&copies, SMALL, Priority::Arrival, at), Verdict::Go(Lane::Slow));
+    assert_eq!(lines.ask(&fills, SMALL, Priority::Arrival, at), Verdict::Wait);
+    assert_eq!(lines.ask(&other, SMALL, Priority::Arrival, at), Verdict::Go(Lane::Usual));
+}
+
+#[test]
+fn who_only_fails_runs_where_there_is_room_and_waits_for_nobody() {
+    let at = Instant::now();
+    let mut lines = Lines::<u32>::new(Rules { places: PerLane([1, 1, 1]), ..rules() });
+    let (fails, other) = (tenant("fails"), tenant("other"));
+    run(&mut lines, &fails, 1, MS, MS / 10, at);
+    (0..10).for_each(|_| lines.came_to(&fails, false));
+    assert_eq!(lines.ask(&fails, SMALL, Priority::Marked, at), Verdict::Go(Lane::Usual));
+    assert!(lines.would_refuse(&fails, SMALL, Priority::Marked, at));
+    assert_eq!(lines.ask(&fails, SMALL, Priority::Marked, at), Verdict::Refused);
+    assert_eq!(lines.ask(&other, SMALL, Priority::Arrival, at), Verdict::Wait);
+    lines.came_to(&fails, true);
+    assert_eq!(lines.ask(&fails, SMALL, Priority::Arrival, at), Verdict::Wait, "one answer, and it is like others again");
+}
+
+#[test]
+fn who_changes_lanes_takes_the_debt_along() {
+    let at = Instant::now();
+    let mut lines = Lines::<u32>::new(Rules { places: PerLane([1, 2, 2]), ..rules() });
+    let (dear, cheap) = (tenant("dear"), tenant("cheap"));
+    let slow = |lines: &mut Lines<u32>, tenant: &TenantId, used: Duration| {
+        stand(lines, tenant, Priority::Arrival, at);
+        let (next, waiter, lane) = lines.next(at).unwrap();
+        lines.leave(&next, waiter.class, lane, Some(Share { held: used, used, longest: MS * 30 }), true, at);
+    };
+    // While somebody else runs in each lane, nobody's debt is forgiven.
+    let _busy = lines.ask(&tenant("busy"), SMALL, Priority::Arrival, at);
+    slow(&mut lines, &dear, MS * 500);
+    slow(&mut lines, &cheap, MS * 31);
+    assert_eq!(run(&mut lines, &tenant("third"), 1, MS * 30, MS * 30, at), Lane::Usual);
+    let _held = [lines.ask(&tenant("third"), SMALL, Priority::Arrival, at), lines.ask(&tenant("third"), SMALL, Priority::Arrival, at)];
+    stand(&mut lines, &dear, Priority::Arrival, at);
+    stand(&mut lines, &cheap, Priority::Arrival, at);
+    lines.leave(&tenant("third"), SMALL, Lane::Slow, share(MS), true, at);
+    assert_eq!(lines.next(at).map(|(tenant, ..)| tenant), Some(cheap));
 }
 
 #[test]
 fn a_place_is_never_lost_with_whoever_waited_for_it() {
-    let turnstile = Turnstile::new(rules());
+    let (turnstile, mut keeper) = Turnstile::new(rules());
     let acme = tenant("acme");
     let running = now(poll(pin!(turnstile.enter(&acme, SMALL, Priority::Arrival))));
     let mut gone = Box::pin(turnstile.enter(&acme, SMALL, Priority::Arrival));
@@ -221,24 +287,31 @@ fn a_place_is_never_lost_with_whoever_waited_for_it() {
     assert!(poll(gone.as_mut()).is_pending() && poll(granted_and_gone.as_mut()).is_pending());
     drop(gone);
     drop(running);
+    keeper.catch_up();
     drop(granted_and_gone);
+    keeper.catch_up();
     let again = now(poll(pin!(turnstile.enter(&acme, SMALL, Priority::Arrival))));
     drop(again);
+    keeper.catch_up();
     assert_eq!(turnstile.depth(), (0, 0));
 }
 
 #[test]
 fn who_stands_aside_gives_the_place_to_another_and_comes_back() {
-    let turnstile = Turnstile::new(rules());
+    let (turnstile, mut keeper) = Turnstile::new(rules());
     let (slow, other) = (tenant("slow"), tenant("other"));
     let mut place = now(poll(pin!(turnstile.enter(&slow, SMALL, Priority::Arrival))));
     let (answer, network) = oneshot::channel::<()>();
     let mut aside = Box::pin(place.aside(network));
     assert!(poll(aside.as_mut()).is_pending());
+    keeper.catch_up();
     let running = now(poll(pin!(turnstile.enter(&other, SMALL, Priority::Arrival))));
     answer.send(()).unwrap();
+    assert!(poll(aside.as_mut()).is_pending());
+    keeper.catch_up();
     assert!(poll(aside.as_mut()).is_pending(), "the place is another's until it is given back");
     drop(running);
+    keeper.catch_up();
     assert!(poll(aside.as_mut()).is_ready());
     drop(aside);
     assert_eq!(turnstile.depth().0, 1);
@@ -248,9 +321,7 @@ fn who_stands_aside_gives_the_place_to_another_and_comes_back() {
     assert!(poll(aside.as_mut()).is_pending());
     drop(aside);
     drop(place);
+    keeper.catch_up();
     assert_eq!(turnstile.depth(), (0, 0));
-    let places: Vec<_> =
-        (0..4).map(|_| Turnstile::new(rules())).map(|fresh| now(poll(pin!(fresh.enter(&slow, SMALL, Priority::Arrival))))).collect();
-    assert_eq!(places.len(), 4);
-    assert_eq!(turnstile.lock().ask(&slow, SMALL, Priority::Arrival, Instant::now()), Verdict::Go);
+    assert_eq!(turnstile.lock().ask(&slow, SMALL, Priority::Arrival, Instant::now()), Verdict::Go(Lane::Usual));
 }

@@ -50,6 +50,14 @@ pub(super) struct Tried {
     pub barred: Option<Barred>,
 }
 
+impl Tried {
+    /// The next attempt never ran, and that is no failure of its release. What failed before it stays on record.
+    fn overloaded(attempts: Vec<Attempt>) -> Self {
+        let barred = attempts.is_empty().then_some(Barred::Overloaded);
+        Self { attempts, barred }
+    }
+}
+
 pub(super) async fn invoke(app: &App, visit: &Visit, event: &Event, plan: Plan, parsed: &Parsed) -> Tried {
     let (pass, runnables) = match plan {
         Ok(plan) => plan,
@@ -65,6 +73,9 @@ pub(super) async fn invoke(app: &App, visit: &Visit, event: &Event, plan: Plan, 
         if at > 0 && (hopeless || wall < Duration::from_millis(SECOND_ATTEMPT_FLOOR_MS)) {
             break;
         }
+        if app.runtime.is_full(&visit.tenant.id, runnable.of.version.class, visit.priority()) {
+            return Tried::overloaded(attempts);
+        }
         let fuel_max = limits_of(&runnable.of.release, &pass).fuel_max;
         let fuel = match visit.quota.reserve(Meter::Fuel, fuel_max, FUEL_FLOOR.min(fuel_max)).await {
             Ok(fuel) => fuel,
@@ -76,9 +87,7 @@ pub(super) async fn invoke(app: &App, visit: &Visit, event: &Event, plan: Plan, 
         let tried =
             attempt(app, visit, event, &pass, fuel, runnable, wall, u32::try_from(at + 1).unwrap_or(u32::MAX), parsed, &scene).await;
         if tried.result.as_ref().is_err_and(|failure| failure.kind == FailureKind::Overloaded) {
-            // It never ran, and is no failure of the release. What failed before it stays on record.
-            let barred = attempts.is_empty().then_some(Barred::Overloaded);
-            return Tried { attempts, barred };
+            return Tried::overloaded(attempts);
         }
         attempts.push(tried);
     }
@@ -148,6 +157,9 @@ async fn attempt(
         Ok(vetted) => pay_messages(visit, vetted).await,
         failed => failed,
     };
+    if !result.as_ref().is_err_and(|failure| matches!(failure.kind, FailureKind::Overloaded | FailureKind::NotReady)) {
+        app.runtime.came_to(&visit.tenant.id, result.is_ok());
+    }
     let record = AttemptRecord {
         by,
         release: release.number,

@@ -1,0 +1,92 @@
+//! Owns the guests' threads: an async runtime for each lane, apart from those of webhooks, admin and timers.
+//!
+//! The runtime starts them and runs every guest on those of its lane. A busy guest holds its thread for a while; the threads on which
+//! anybody else waits must never be those. That lanes differ in how far the kernel puts them behind others is the whole point of them:
+//! a guest that does not let go can only be stopped by the kernel.
+
+use std::sync::{Mutex, PoisonError};
+
+use tokio::runtime::{Builder, Handle, Runtime};
+
+use crate::runtime::RuntimeFault;
+use crate::turnstile::Lane;
+
+/// How many polls a worker makes from its own queue before it looks at the shared one, where new guests arrive. Each poll of a busy
+/// guest is a whole stretch of fuel, so the usual thirty-one would let a new guest wait for milliseconds.
+const SHARED_QUEUE_INTERVAL: u32 = 1;
+/// A worker looks at its timers and wakers after so many polls; each poll of a busy guest is a whole stretch of fuel, so the
+/// usual sixty-one would let a timer wait for ten milliseconds.
+const EVENT_INTERVAL: u32 = 4;
+
+/// The threads of all lanes.
+pub(crate) struct Guests {
+    lanes: [Threads; Lane::ALL.len()],
+}
+
+struct Threads {
+    handle: Handle,
+    /// Taken by whoever stops them. They are let go without waiting for them: the one who stops them may be a thread of another
+    /// async runtime, which must not block.
+    running: Mutex<Option<Runtime>>,
+}
+
+impl Guests {
+    /// Starts them, for so many workers.
+    pub(crate) fn start(workers: usize) -> Result<Self, RuntimeFault> {
+        let [express, usual, slow] = Lane::ALL.map(|lane| Threads::start(lane, workers));
+        Ok(Self { lanes: [express?, usual?, slow?] })
+    }
+
+    /// Those of a lane.
+    pub(crate) fn of(&self, lane: Lane) -> &Handle {
+        let [express, usual, slow] = &self.lanes;
+        match lane {
+            Lane::Express => &express.handle,
+            Lane::Usual => &usual.handle,
+            Lane::Slow => &slow.handle,
+        }
+    }
+
+    /// Those of each lane.
+    pub(crate) fn handles(&self) -> [Handle; Lane::ALL.len()] {
+        Lane::ALL.map(|lane| self.of(lane).clone())
+    }
+
+    /// Lets them go; what still runs is dropped at its next yield.
+    pub(crate) fn stop(&self) {
+        for threads in &self.lanes {
+            let running = threads.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(running) = running {
+                running.shutdown_background();
+            }
+        }
+    }
+}
+
+impl Drop for Guests {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Threads {
+    fn start(lane: Lane, workers: usize) -> Result<Self, RuntimeFault> {
+        let running = Builder::new_multi_thread()
+            .worker_threads(lane.threads(workers))
+            .thread_name(lane.as_str())
+            .event_interval(EVENT_INTERVAL)
+            .global_queue_interval(SHARED_QUEUE_INTERVAL)
+            .on_thread_start(move || step_back(lane.nice()))
+            .enable_time()
+            .build()
+            .map_err(|source| RuntimeFault::Io { what: format!("threads for {}", lane.as_str()), source })?;
+        Ok(Self { handle: running.handle().clone(), running: Mutex::new(Some(running)) })
+    }
+}
+
+/// Puts a thread behind the others of this process. Where the system does not let us, it runs beside them.
+fn step_back(nice: i32) {
+    if nice > 0 {
+        let _as_before = rustix::process::nice(nice);
+    }
+}

@@ -1,0 +1,242 @@
+//! Chooses the threads that a tenant's guests run on, by how long they held a worker without letting go.
+//!
+//! A guest lets others run after a stretch of fuel. A stretch is some hundredths of a millisecond, but not always: one operation that
+//! fills sixty megabytes is paid by the byte and cannot be interrupted, and takes a quarter of a second where the memory is cold. No
+//! order of waiting helps whoever is behind it on the same thread; only the kernel can take the processor away. So there are three
+//! kinds of threads: for tenants that have shown that they are short, for everybody, and for those that held a worker too long.
+//!
+//! [`super::lines`] keeps a [`Record`] of each tenant. What a tenant says of itself counts nothing; what was measured does.
+
+use std::time::{Duration, Instant};
+
+/// Whose threads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Lane {
+    /// Tenants that ask for little and let go at once. Their threads stand before those of the others.
+    Express,
+    /// Everybody else, and everybody who is not known yet.
+    Usual,
+    /// Tenants whose guests held a worker too long. They meet each other.
+    Slow,
+}
+
+impl Lane {
+    /// All of them, the first before the last.
+    pub(crate) const ALL: [Self; 3] = [Self::Express, Self::Usual, Self::Slow];
+
+    /// How far the kernel puts its threads behind those of webhooks: short guests not at all, because a call waits for them; the others so
+    /// far that a request which only needs a look at a table never waits for a plugin's time slice, and gets on with what is left.
+    pub(crate) fn nice(self) -> i32 {
+        match self {
+            Self::Express => 0,
+            Self::Usual => 5,
+            Self::Slow => 10,
+        }
+    }
+
+    /// Threads, on a machine whose guests get so many workers.
+    pub(crate) fn threads(self, workers: usize) -> usize {
+        match self {
+            Self::Express | Self::Usual => workers.max(1),
+            Self::Slow => (workers / 2).max(1),
+        }
+    }
+
+    /// As threads are named.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Express => "guest-express",
+            Self::Usual => "guest",
+            Self::Slow => "guest-slow",
+        }
+    }
+
+    /// Where it may run, the best first: a short guest may run among the others where they have room, and nobody else anywhere else.
+    pub(crate) fn choices(self) -> &'static [Self] {
+        match self {
+            Self::Express => &[Self::Express, Self::Usual],
+            Self::Usual => &[Self::Usual],
+            Self::Slow => &[Self::Slow],
+        }
+    }
+}
+
+/// A number for each lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct PerLane<T>(pub(crate) [T; 3]);
+
+impl<T: Copy + Default> PerLane<T> {
+    pub(crate) fn of(each: impl Fn(Lane) -> T) -> Self {
+        Self(Lane::ALL.map(each))
+    }
+
+    pub(crate) fn get(&self, lane: Lane) -> T {
+        let [express, usual, slow] = self.0;
+        match lane {
+            Lane::Express => express,
+            Lane::Usual => usual,
+            Lane::Slow => slow,
+        }
+    }
+
+    pub(crate) fn at(&mut self, lane: Lane) -> &mut T {
+        let [express, usual, slow] = &mut self.0;
+        match lane {
+            Lane::Express => express,
+            Lane::Usual => usual,
+            Lane::Slow => slow,
+        }
+    }
+}
+
+/// A tenant that used less than this within the last second or so is light: a tenth of one worker.
+const LIGHT: Duration = Duration::from_millis(100);
+/// After that long, half of what a tenant used is forgotten.
+const USED_HALF_LIFE: Duration = Duration::from_secs(1);
+/// Guests that were measured before a tenant is known to be short.
+const KNOWN_AFTER: u32 = 3;
+/// Whose guests never used more than this is short: ten times what a plugin takes that answers from a table.
+const SHORT: Duration = Duration::from_millis(10);
+/// Whoever held a worker longer than this is slow: no plugin does that with what plugins are for.
+const LONG: Duration = Duration::from_millis(20);
+/// After that long, half of the dearest guest and of the longest stretch is forgotten: a quarter of a second is slow for four minutes, so
+/// one who behaves only while being looked at holds up a worker that often at most.
+const WORST_HALF_LIFE: Duration = Duration::from_secs(60);
+
+/// So many failures without an answer between them, and the next is expected to be one as well.
+const HOPELESS_AFTER: u32 = 10;
+
+/// What was measured of one tenant's guests.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Record {
+    /// What they used lately.
+    used: Fading,
+    /// The most that one used.
+    dearest: Fading,
+    /// The longest that one held its worker.
+    longest: Fading,
+    measured: u32,
+    /// Failures since its last answer.
+    failed: u32,
+}
+
+/// A time of which half is forgotten after each half-life.
+#[derive(Debug, Clone, Copy)]
+struct Fading {
+    us: u64,
+    at: Instant,
+    half_life: Duration,
+}
+
+impl Fading {
+    fn new(half_life: Duration, now: Instant) -> Self {
+        Self { us: 0, at: now, half_life }
+    }
+
+    fn now(&self, now: Instant) -> Duration {
+        let halvings = now.saturating_duration_since(self.at).as_secs_f64() / self.half_life.as_secs_f64();
+        Duration::from_micros((self.us as f64 * (-halvings).exp2()) as u64)
+    }
+
+    fn set(&mut self, time: Duration, now: Instant) {
+        self.us = super::lines::micros(time);
+        self.at = now;
+    }
+
+    fn raise(&mut self, time: Duration, now: Instant) {
+        self.set(self.now(now).max(time), now);
+    }
+}
+
+impl Record {
+    pub(crate) fn new(now: Instant) -> Self {
+        let worst = Fading::new(WORST_HALF_LIFE, now);
+        Self { used: Fading::new(USED_HALF_LIFE, now), dearest: worst, longest: worst, measured: 0, failed: 0 }
+    }
+
+    /// A guest used so much of a worker, and held it so long at a time.
+    pub(crate) fn measure(&mut self, used: Duration, longest: Duration, now: Instant) {
+        self.used.set(self.used.now(now).saturating_add(used), now);
+        self.dearest.raise(used, now);
+        self.longest.raise(longest, now);
+        self.measured = self.measured.saturating_add(1);
+    }
+
+    /// A guest answered, or failed.
+    pub(crate) fn came_to(&mut self, answered: bool) {
+        self.failed = if answered { 0 } else { self.failed.saturating_add(1) };
+    }
+
+    /// True where its plugins only fail: whoever asks for one of them would be turned to the fallback anyway.
+    pub(crate) fn is_hopeless(&self) -> bool {
+        self.failed >= HOPELESS_AFTER
+    }
+
+    /// What the tenant used lately.
+    pub(crate) fn lately(&self, now: Instant) -> Duration {
+        self.used.now(now)
+    }
+
+    /// Where its next guest belongs.
+    pub(crate) fn lane(&self, now: Instant) -> Lane {
+        if self.longest.now(now) > LONG {
+            Lane::Slow
+        } else if self.measured >= KNOWN_AFTER && !self.is_hopeless() && self.dearest.now(now) < SHORT && self.lately(now) < LIGHT {
+            Lane::Express
+        } else {
+            Lane::Usual
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn a_tenant_is_short_once_it_is_known_and_slow_after_one_long_stretch() {
+        let at = Instant::now();
+        let mut record = Record::new(at);
+        assert_eq!(record.lane(at), Lane::Usual, "nobody is known before its first guest");
+        (0..KNOWN_AFTER).for_each(|_| record.measure(MS, MS / 10, at));
+        assert_eq!(record.lane(at), Lane::Express);
+        record.measure(MS * 220, MS * 200, at);
+        assert_eq!(record.lane(at), Lane::Slow);
+        (0..50).for_each(|_| record.measure(MS, MS / 10, at));
+        assert_eq!(record.lane(at), Lane::Slow, "behaving for a moment changes nothing");
+        assert_eq!(record.lane(at + WORST_HALF_LIFE * 4), Lane::Usual);
+        assert_eq!(record.lane(at + WORST_HALF_LIFE * 6), Lane::Express);
+    }
+
+    #[test]
+    fn who_asks_for_much_in_short_stretches_is_neither_short_nor_slow() {
+        let at = Instant::now();
+        let mut record = Record::new(at);
+        (0..10).for_each(|_| record.measure(MS * 50, MS / 10, at));
+        assert_eq!(record.lane(at), Lane::Usual);
+        assert_eq!(record.lane(at + USED_HALF_LIFE * 5), Lane::Usual, "its next guest may be as dear");
+        assert_eq!(record.lane(at + WORST_HALF_LIFE * 3), Lane::Express);
+    }
+
+    #[test]
+    fn who_only_fails_is_hopeless_until_its_next_answer() {
+        let at = Instant::now();
+        let mut record = Record::new(at);
+        (0..KNOWN_AFTER).for_each(|_| record.measure(MS, MS / 10, at));
+        (0..HOPELESS_AFTER).for_each(|_| record.came_to(false));
+        assert_eq!((record.is_hopeless(), record.lane(at)), (true, Lane::Usual));
+        record.came_to(true);
+        assert_eq!((record.is_hopeless(), record.lane(at)), (false, Lane::Express));
+    }
+
+    #[test]
+    fn who_asks_for_little_all_the_time_is_not_short() {
+        let at = Instant::now();
+        let mut record = Record::new(at);
+        (0..200).for_each(|_| record.measure(MS, MS / 10, at));
+        assert_eq!(record.lane(at), Lane::Usual);
+        assert_eq!(record.lane(at + USED_HALF_LIFE * 2), Lane::Express);
+    }
+}
