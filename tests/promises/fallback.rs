@@ -39,6 +39,31 @@ async fn a_new_release_that_traps_is_answered_for_by_the_last_good_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_that_only_wants_to_be_asked_again_loses_its_caller_to_the_default_route() {
+    /// The standard plan's turns in a row without anything from the customer.
+    const IDLE_TURNS_MAX: usize = 10;
+    let platform = Platform::start().await.unwrap();
+    let line = platform.operator.connect_twilio("twilio").await.unwrap();
+    let component = artifacts::guest("comes-back").unwrap();
+    let tenancy = Tenancy { tenant: "acme", number: ACME, component, settings: json!({}), queues: &["front-desk"], plan: "standard" };
+    platform.operator.onboard("twilio", tenancy).await.unwrap();
+    default_route(&platform.operator, "acme", "front-desk").await;
+    let call = line.call(CALLER, ACME);
+    let mut heard = call.arrive().await.unwrap();
+    let mut came_back = 0;
+    while let Some(again) = heard.twiml.first("Redirect").map(|redirect| redirect.text.clone()) {
+        came_back += 1;
+        assert!(came_back <= 2 * IDLE_TURNS_MAX, "the caller goes round for ever");
+        heard = call.go_on(&again, &[]).await.unwrap();
+    }
+    assert!((IDLE_TURNS_MAX..=IDLE_TURNS_MAX + 1).contains(&came_back), "it came back {came_back} times");
+    assert!(heard.twiml.queue().is_some_and(|queue| queue.contains("front-desk")), "{:?}", heard.twiml);
+    let turn = last_turn(&platform, "acme", &call.sid).await;
+    assert_eq!((turn["answered_by"].as_str(), turn["barred"].as_str()), (Some("tenant_default"), Some("looping")), "{turn}");
+    platform.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_suspended_tenant_a_closure_and_a_missing_release_go_to_the_default_routes() {
     let platform = Platform::start().await.unwrap();
     let line = acme(&platform).await;

@@ -219,6 +219,10 @@ async fn operators_see_each_check_and_strangers_a_word() {
     assert_eq!((told["live"].as_bool(), told["ready"].as_bool()), (Some(true), Some(true)), "{told}");
     assert_eq!(names, ["web", "guests", "stage", "store", "disk"]);
     assert!(told["listeners"][1]["connections"].as_u64() >= Some(1), "{told}");
+    let memory = platform.operator.ok(Method::GET, "/v1/host", Value::Null).await.unwrap()["memory"].clone();
+    let parts: u64 = memory["parts"].as_array().unwrap().iter().filter_map(|part| part["most_bytes"].as_u64()).sum();
+    assert_eq!(memory["most_bytes"].as_u64(), Some(parts), "what it may take of memory is the sum of its parts: {memory}");
+    assert!(memory["usual_bytes"].as_u64().is_some_and(|usual| 0 < usual && usual < parts), "{memory}");
 
     platform.server.app.store.close().await;
     let (ready, text) = status_of(&platform.operator.admin_url, "/ready").await;

@@ -156,7 +156,7 @@ async fn the_fuel_quota_cannot_be_stretched_by_trapping() {
     let tenancy = Tenancy { tenant: "burner", number: ACME, component, settings, queues: &["front-desk"], plan: "standard" };
     platform.operator.onboard("twilio", tenancy).await.unwrap();
     default_route(&platform.operator, "burner", "front-desk").await;
-    set(&platform.operator, "burner", json!({"meters": {"fuel": {"month": LIMIT}}})).await;
+    set(&platform.operator, "burner", json!({"meters": {"fuel": {"day": LIMIT}}})).await;
     let (mut charged, mut runs) = (0, 0);
     loop {
         let call = line.call(CALLER, ACME);

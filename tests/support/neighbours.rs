@@ -30,6 +30,8 @@ use crate::process::Process;
 
 /// What the quiet tenant's number is.
 const QUIET: &str = "+18005551234";
+/// What its plugin says first, and nobody else's.
+const GREETING: &str = "Thank you for calling Acme Corporation";
 /// Who uploads what is refused.
 const UPLOADER: &str = "uploads-bombs";
 /// Threads of the attackers, and how far they stand behind the quiet tenant's.
@@ -189,8 +191,8 @@ pub async fn run(sins: Vec<Sin>, scale: Scale, settings: &str) -> anyhow::Result
 
 async fn call(line: Line) -> Verdict {
     match line.call("+14155550100", QUIET).arrive().await {
-        Ok(heard) if heard.twiml.first("Gather").is_some() => Verdict::Plugin,
-        Ok(heard) if heard.status == 200 => Verdict::Fallback,
+        Ok(heard) if heard.twiml.first("Gather").is_some() && heard.twiml.said().contains(GREETING) => Verdict::Plugin,
+        Ok(heard) if heard.status == 200 && heard.twiml.first("Gather").is_none() => Verdict::Fallback,
         Ok(heard) => Verdict::Lost(format!("status {}: {}", heard.status, String::from_utf8_lossy(&heard.body))),
         Err(error) => Verdict::Lost(error.to_string()),
     }

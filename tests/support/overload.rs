@@ -28,7 +28,7 @@ const CALLERS: u64 = 6;
 pub const CALL_FUEL: u64 = 200_000_000;
 /// What no step of an event should take; one of the ends of the histograms.
 pub const SLOW: Duration = Duration::from_millis(50);
-/// How long the first look at the peak takes, which only says how many calls the stub gets.
+/// The first look at the peak, which says how many calls are asked, takes at least that long, and else half as long as the rest.
 const FIRST_LOOK: Duration = Duration::from_secs(2);
 
 /// What was found.

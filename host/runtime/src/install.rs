@@ -92,7 +92,7 @@ pub(crate) async fn install(inner: &Inner, job: &Job, component: Bytes) -> Resul
     };
     job.step(Phase::Describing);
     let prepared = loader.link(checked.class, digest, artifact).await?;
-    let (metadata, describe_fuel) = described(inner, (digest, checked.class), Arc::clone(&prepared)).await?;
+    let (metadata, describe_fuel) = described(inner, job.tenant(), (digest, checked.class), Arc::clone(&prepared)).await?;
     inner.blobs.put(component).await.map_err(RuntimeFault::from)?;
     loader.shelf.put((digest, checked.class), prepared);
     let Checked { class, contract, exports, imports } = checked;
@@ -107,7 +107,12 @@ async fn checked(inner: &Inner, component: Bytes) -> Result<(Digest, Checked), I
     Ok(checked?)
 }
 
-async fn described(inner: &Inner, (digest, class): (Digest, SlotClass), prepared: Arc<Prepared>) -> Result<(Metadata, u64), InstallError> {
+async fn described(
+    inner: &Inner,
+    tenant: &TenantId,
+    (digest, class): (Digest, SlotClass),
+    prepared: Arc<Prepared>,
+) -> Result<(Metadata, u64), InstallError> {
     let pass = describe_pass();
     let limits = *pass.limits();
     let parts = GuestParts {
@@ -127,10 +132,10 @@ async fn described(inner: &Inner, (digest, class): (Digest, SlotClass), prepared
         describe(prepared, parts, Frame { limits, wall, yield_fuel, input_bytes: 0 })
     };
     let wall = Duration::from_millis(limits.wall_ms_max);
-    let ran = inner.on_guest_threads(&TenantId::platform(), class, Priority::Background, wall, work).await;
+    let ran = inner.on_guest_threads(tenant, class, Priority::Background, wall, work).await;
     let Described { result, fuel } = match ran {
         Ok(described) => described?,
-        Err(NotRun::NoPlace) => {
+        Err(NotRun::NoPlace | NotRun::Late) => {
             return Err(Refusal::new(Code::Busy, "no guest thread was free; try again").into());
         }
         Err(NotRun::Ended(why)) => return Err(RuntimeFault::Panicked(why).into()),

@@ -41,13 +41,17 @@ use crate::turnstile::{Lane, Metered, PerLane, Place, Refused, Rules, Turnstile}
 const RUNNING_PER_THREAD: u32 = 2;
 /// One tenant's part of the slots: three others can do the same at the same time.
 const TENANT_SLOTS_PART: u32 = 4;
-/// Nobody waits longer than this for a place: what would is shed at once. It is little beside every provider's deadline, and a line
+/// Nobody joins a line that will probably take longer than this: what would is shed at once. It is little beside every provider's deadline, and a line
 /// that is longer than this only makes everybody in it late.
 const WAIT_MAX: Duration = Duration::from_millis(100);
 /// Waiting guests of one tenant: a hundred milliseconds of the cheapest plugins on some cores.
 const LINE_MAX: usize = 512;
 /// Waiting guests of all tenants; each keeps its event in memory.
 const WAITING_MAX: usize = 4_096;
+/// A guest's time is ended by its own thread. Where another guest holds that one, the caller is not kept waiting for it longer than this:
+/// some of the longest operations that there are, and little beside what every deadline leaves for rendering.
+const LATE_MAX: Duration = Duration::from_millis(500);
+
 /// What a runtime needs to know.
 #[derive(Clone)]
 pub struct RuntimeSettings {
@@ -257,6 +261,11 @@ impl Runtime {
             Err(NotRun::NoPlace) => {
                 Ran::not_begun(Failure::new(FailureKind::Overloaded, "there is too much at once; the guest never ran"), used)
             }
+            Err(NotRun::Late) => {
+                let detail = format!("it ran for more than {} ms, and its worker was held by another", wall.as_millis());
+                let used = Used { fuel: limits.fuel_max, wall_us: u64::try_from(wall.as_micros()).unwrap_or(u64::MAX), ..used };
+                Ran::not_begun(Failure::new(FailureKind::Limit(Limit::Wall), detail), used)
+            }
             Err(NotRun::Ended(why)) => {
                 tracing::error!(%why, "the host failed while it ran a plugin");
                 // What it had burnt went with it; charged is all that it may have been, or a quota could be stretched this way.
@@ -316,6 +325,8 @@ fn engine(class: SlotClass, pool: Pool) -> Result<Engine, RuntimeFault> {
 pub(crate) enum NotRun {
     /// There is too much at once.
     NoPlace,
+    /// Its thread did not come to end it in time.
+    Late,
     /// The task ended: a panic of the host, or the runtime stopped.
     Ended(String),
 }
@@ -370,6 +381,9 @@ impl Inner {
         };
         // It is another task of another runtime, and still part of the same event.
         let mut task = EndWithMe(threads.spawn(guest.in_current_span()));
-        (&mut task.0).await.map_err(|error| NotRun::Ended(error.to_string()))
+        match tokio::time::timeout(left.saturating_add(LATE_MAX), &mut task.0).await {
+            Ok(ended) => ended.map_err(|error| NotRun::Ended(error.to_string())),
+            Err(_) => Err(NotRun::Late),
+        }
     }
 }

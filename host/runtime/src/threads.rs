@@ -54,16 +54,11 @@ impl Guests {
 
     /// Lets them go; what still runs is dropped at its next yield.
     pub(crate) fn stop(&self) {
-        for threads in &self.lanes {
-            let running = threads.running.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(running) = running {
-                running.shutdown_background();
-            }
-        }
+        self.lanes.iter().for_each(Threads::stop);
     }
 }
 
-impl Drop for Guests {
+impl Drop for Threads {
     fn drop(&mut self) {
         self.stop();
     }
@@ -81,6 +76,13 @@ impl Threads {
             .build()
             .map_err(|source| RuntimeFault::Io { what: format!("threads for {}", lane.as_str()), source })?;
         Ok(Self { handle: running.handle().clone(), running: Mutex::new(Some(running)) })
+    }
+
+    fn stop(&self) {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(running) = running {
+            running.shutdown_background();
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use jackfield_domain::id::ConnectionId;
 use jackfield_domain::ports::Clock;
@@ -17,6 +17,7 @@ use jackfield_store::Store;
 use crate::config::telemetry::Telemetry;
 use crate::health::Health;
 use crate::in_flight::InFlight;
+use crate::machine::memory::Memory;
 use crate::metrics::Metrics;
 use crate::pipeline::order::Order;
 use crate::quota::Quotas;
@@ -49,6 +50,8 @@ pub struct App {
     pub order: Order,
     /// How the process does, and how near its end it is.
     pub health: Health,
+    /// What of the machine's memory it may take, once that is known.
+    pub memory: OnceLock<Memory>,
     /// What each connection answers when the store does not.
     pub statics: Statics,
     sequence: AtomicU32,
@@ -70,6 +73,7 @@ impl App {
             telemetry,
             order: Order::default(),
             health: Health::default(),
+            memory: OnceLock::new(),
             statics: Statics::default(),
             sequence: AtomicU32::new(0),
         })

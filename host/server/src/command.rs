@@ -214,7 +214,7 @@ fn greeting(config: &Config, server: &serve::Server) -> String {
         format!("  providers  http://{}/hooks/<connection>/...", server.hooks),
         format!("  admin API  http://{}/v1", server.admin),
         room(&server.app.runtime.resident()),
-        format!("  memory     {}", crate::machine::memory::of(config, &serve::runtime_settings(config, [0; 32]))),
+        format!("  memory     {}", server.app.memory.get().map(ToString::to_string).unwrap_or_default()),
         format!("  compiler   {}", quarantine::in_words(server.app.runtime.probed())),
     ];
     if server.new_master_key {

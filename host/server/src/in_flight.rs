@@ -13,6 +13,8 @@ use jackfield_domain::id::TenantId;
 
 /// One tenant's part of all seats: three others can do the same at the same time.
 const TENANT_PART: usize = 4;
+/// One part in so many of all seats is for tenants that have none: some tenants with their parts of slow contacts must not have all.
+const KEPT_PART: usize = 4;
 
 /// The seats.
 #[derive(Debug, Clone)]
@@ -54,8 +56,10 @@ impl InFlight {
     /// A seat of a tenant; none where its part is taken.
     pub fn of(&self, tenant: &TenantId) -> Option<Seat> {
         let mut taken = open(&self.taken);
+        // The event that asks has a seat among all already.
+        let is_nearly_full = taken.all > self.max.saturating_sub(self.max / KEPT_PART);
         let own = taken.of.entry(tenant.clone()).or_default();
-        if *own >= (self.max / TENANT_PART).max(1) {
+        if *own >= (self.max / TENANT_PART).max(1) || (*own > 0 && is_nearly_full) {
             return None;
         }
         *own += 1;
@@ -104,6 +108,26 @@ mod tests {
         drop(held);
         assert!(seats.of(&greedy).is_some());
         assert!(open(&seats.taken).of.is_empty(), "the map forgets who has no seat");
+    }
+
+    #[test]
+    fn the_last_seats_are_for_tenants_that_have_none() {
+        let seats = InFlight::new(16);
+        let mut held = Vec::new();
+        let mut taken = |name: &str| {
+            let tenant: TenantId = name.parse().unwrap();
+            let before = held.len();
+            for _ in 0..8 {
+                let among_all = seats.enter();
+                if let (Some(all), Some(own)) = (among_all, seats.of(&tenant)) {
+                    held.push((all, own));
+                }
+            }
+            held.len() - before
+        };
+        assert_eq!(["first", "second", "third"].map(&mut taken), [4, 4, 4]);
+        assert_eq!(["fourth", "fifth", "sixth", "seventh"].map(&mut taken), [1, 1, 1, 1], "one each of the last four");
+        assert_eq!(taken("eighth"), 0);
     }
 
     #[test]

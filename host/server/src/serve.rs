@@ -72,6 +72,7 @@ pub async fn start_on(config: &Config, environment: &Environment, clock: Arc<dyn
     quarantine::check(&runtime, config.compile.quarantine).await?;
     let gate = gate::gate(&config.egress, &store, clock.clone())?;
     let app = App::new(store, runtime, gate, clock, config.in_flight_max, config.telemetry.clone());
+    app.memory.get_or_init(|| machine::memory::of(config, &runtime_settings(config, [0; 32])));
     bootstrap::prepare(&app).await?;
     let operator_token = admin::ensure_operator_token(&app).await?;
     app.quotas.begin(&app.store).await?;

@@ -114,13 +114,17 @@ pub async fn refused(operator: &Operator, tenant: &str, component: Bytes) -> any
 }
 
 impl Planted {
-    /// One call, without a look at the trail: what a soak does in a loop. An error where the caller was not answered.
+    /// One call from its arrival to its end, without a look at the trail: what a soak does in a loop. An error where the caller was not
+    /// answered.
     pub async fn ring(&self, line: &Line) -> anyhow::Result<Heard> {
-        let heard = line.call(CALLER, &self.number).arrive().await?;
+        let call = line.call(CALLER, &self.number);
+        let heard = call.arrive().await?;
         anyhow::ensure!(heard.status == 200, "{}: the caller was answered with status {}", self.sin.name, heard.status);
         if matches!(self.sin.expected, Expected::Fails(_)) && self.sin.turns == 1 {
             anyhow::ensure!(is_fallback(&heard), "{}: the caller heard {:?}", self.sin.name, heard.twiml);
         }
+        let over = call.end().await?;
+        anyhow::ensure!((200..300).contains(&over.status), "{}: that the call is over was answered with {}", self.sin.name, over.status);
         Ok(heard)
     }
 

@@ -2,20 +2,19 @@
 //!
 //! Guests' threads stand behind those of webhooks. One that held the turnstile's lock when it lost the processor would hold up every event
 //! until it gets it again, which on a full machine is a tenth of a second: so no guest's thread ever takes the lock. What a guest gives
-//! back, or asks for again, is a message to the keeper, which the runtime runs on a thread of its own. There are never more messages than
-//! guests, because each sends one and waits or is gone.
+//! back, or asks for again, is a message to the keeper, which the runtime runs on a thread of its own. A guest has a few messages on their
+//! way at most, so the slots bound them.
 
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use jackfield_domain::flow::plugin::SlotClass;
 use jackfield_domain::id::TenantId;
-use jackfield_domain::priority::Priority;
 use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
 use tokio::sync::oneshot;
 
 use super::lane::Lane;
-use super::lines::{Lines, Share, Verdict, Waiter};
+use super::lines::{Lines, Next, Share, Verdict, Waiter};
 use super::{Place, Turnstile, open};
 
 /// What a guest's thread tells.
@@ -52,35 +51,29 @@ impl Keeper {
 
     fn take(&self, given: Given) {
         let now = Instant::now();
+        let mut lines = open(&self.lines);
         match given {
-            Given::Left { tenant, class, lane, share, instance_gone } => {
-                open(&self.lines).leave(&tenant, class, lane, share, instance_gone, now);
-            }
-            Given::Back { tenant, class, lane, who } => {
-                let waiter = Waiter { class, returns: Some(lane), who };
-                let mut lines = open(&self.lines);
-                match lines.ask_again(&tenant, class, lane) {
-                    Verdict::Go(lane) => {
-                        drop(lines);
-                        return self.hand(&tenant, waiter, lane);
-                    }
-                    Verdict::Wait | Verdict::Refused => lines.stand(&tenant, Priority::Running, waiter, now),
+            Given::Left { tenant, class, lane, share, instance_gone } => lines.leave(&tenant, class, lane, share, instance_gone, now),
+            Given::Back { tenant, class, lane, who } => match lines.ask_again(&tenant, class, lane) {
+                Verdict::Go(lane) => {
+                    drop(lines);
+                    return self.hand(Next { tenant, class, lane, returns: true, who });
                 }
-            }
+                Verdict::Wait | Verdict::Refused => lines.stand_again(&tenant, lane, Waiter { class, who }),
+            },
         }
-        loop {
-            // The lock is not held while a place is handed over.
-            let next = open(&self.lines).next(Instant::now());
-            let Some((tenant, waiter, lane)) = next else { return };
-            self.hand(&tenant, waiter, lane);
-        }
+        // One look at all that is free now, so that nobody who comes meanwhile passes those who stand.
+        let next: Vec<_> = std::iter::from_fn(|| lines.next(now)).collect();
+        // The lock is not held while places are handed over.
+        drop(lines);
+        next.into_iter().for_each(|next| self.hand(next));
     }
 
     /// Whoever waited may be gone; dropping the place gives it back, as a message like any other.
-    fn hand(&self, tenant: &TenantId, waiter: Waiter<oneshot::Sender<Place>>, lane: Lane) {
+    fn hand(&self, next: Next<oneshot::Sender<Place>>) {
         // Where nobody can give any more, nobody waits either.
         let Some(given) = self.giving.upgrade() else { return };
         let turnstile = Turnstile { lines: Arc::clone(&self.lines), given };
-        let _unwanted = waiter.who.send(turnstile.place(tenant, waiter.class, lane, waiter.returns.is_none()));
+        let _unwanted = next.who.send(turnstile.place(&next.tenant, next.class, next.lane, !next.returns));
     }
 }

@@ -24,6 +24,15 @@ impl Lane {
     /// All of them, the first before the last.
     pub(crate) const ALL: [Self; 3] = [Self::Express, Self::Usual, Self::Slow];
 
+    /// Its place among all.
+    pub(crate) fn at(self) -> usize {
+        match self {
+            Self::Express => 0,
+            Self::Usual => 1,
+            Self::Slow => 2,
+        }
+    }
+
     /// How far the kernel puts its threads behind those of webhooks: short guests not at all, because a call waits for them; the others so
     /// far that a request which only needs a look at a table never waits for a plugin's time slice, and gets on with what is left.
     pub(crate) fn nice(self) -> i32 {
@@ -97,14 +106,16 @@ const USED_HALF_LIFE: Duration = Duration::from_secs(1);
 const KNOWN_AFTER: u32 = 3;
 /// Whose guests never used more than this is short: ten times what a plugin takes that answers from a table.
 const SHORT: Duration = Duration::from_millis(10);
-/// Whoever held a worker longer than this is slow: no plugin does that with what plugins are for.
-const LONG: Duration = Duration::from_millis(20);
+/// Whoever held a worker longer than this is slow: no plugin does that with what plugins are for, and what the kernel does on its behalf
+/// where memory is scarce takes less.
+const LONG: Duration = Duration::from_millis(40);
 /// After that long, half of the dearest guest and of the longest stretch is forgotten: a quarter of a second is slow for four minutes, so
 /// one who behaves only while being looked at holds up a worker that often at most.
 const WORST_HALF_LIFE: Duration = Duration::from_secs(60);
 
-/// So many failures without an answer between them, and the next is expected to be one as well.
-const HOPELESS_AFTER: u32 = 10;
+/// So many failures without an answer between them, and the next is expected to be one as well. Half of them are forgotten in a minute, so
+/// whoever was turned away all that time is tried again.
+const HOPELESS_AFTER: f64 = 9.5;
 
 /// What was measured of one tenant's guests.
 #[derive(Debug, Clone, Copy)]
@@ -117,71 +128,81 @@ pub(crate) struct Record {
     longest: Fading,
     measured: u32,
     /// Failures since its last answer.
-    failed: u32,
+    failed: Fading,
 }
 
-/// A time of which half is forgotten after each half-life.
+/// A number of which half is forgotten after each half-life.
 #[derive(Debug, Clone, Copy)]
 struct Fading {
-    us: u64,
+    number: f64,
     at: Instant,
     half_life: Duration,
 }
 
 impl Fading {
     fn new(half_life: Duration, now: Instant) -> Self {
-        Self { us: 0, at: now, half_life }
+        Self { number: 0.0, at: now, half_life }
     }
 
-    fn now(&self, now: Instant) -> Duration {
+    fn now(&self, now: Instant) -> f64 {
         let halvings = now.saturating_duration_since(self.at).as_secs_f64() / self.half_life.as_secs_f64();
-        Duration::from_micros((self.us as f64 * (-halvings).exp2()) as u64)
+        self.number * (-halvings).exp2()
     }
 
-    fn set(&mut self, time: Duration, now: Instant) {
-        self.us = super::lines::micros(time);
+    fn add(&mut self, number: f64, now: Instant) {
+        self.number = self.now(now) + number;
         self.at = now;
     }
 
-    fn raise(&mut self, time: Duration, now: Instant) {
-        self.set(self.now(now).max(time), now);
+    fn raise(&mut self, number: f64, now: Instant) {
+        self.number = self.now(now).max(number);
+        self.at = now;
     }
 }
 
 impl Record {
     pub(crate) fn new(now: Instant) -> Self {
         let worst = Fading::new(WORST_HALF_LIFE, now);
-        Self { used: Fading::new(USED_HALF_LIFE, now), dearest: worst, longest: worst, measured: 0, failed: 0 }
+        Self { used: Fading::new(USED_HALF_LIFE, now), dearest: worst, longest: worst, measured: 0, failed: worst }
     }
 
-    /// A guest used so much of a worker, and held it so long at a time.
+    /// A guest used so much of a worker until it ended or stood aside, and held it so long at a time.
     pub(crate) fn measure(&mut self, used: Duration, longest: Duration, now: Instant) {
-        self.used.set(self.used.now(now).saturating_add(used), now);
-        self.dearest.raise(used, now);
-        self.longest.raise(longest, now);
+        self.used.add(used.as_secs_f64(), now);
+        self.longest.raise(longest.as_secs_f64(), now);
+    }
+
+    /// A guest ended and had used so much in all.
+    pub(crate) fn ended(&mut self, whole: Duration, now: Instant) {
+        self.dearest.raise(whole.as_secs_f64(), now);
         self.measured = self.measured.saturating_add(1);
     }
 
     /// A guest answered, or failed.
-    pub(crate) fn came_to(&mut self, answered: bool) {
-        self.failed = if answered { 0 } else { self.failed.saturating_add(1) };
+    pub(crate) fn came_to(&mut self, answered: bool, now: Instant) {
+        if answered {
+            self.failed = Fading::new(WORST_HALF_LIFE, now);
+        } else {
+            self.failed.add(1.0, now);
+        }
     }
 
     /// True where its plugins only fail: whoever asks for one of them would be turned to the fallback anyway.
-    pub(crate) fn is_hopeless(&self) -> bool {
-        self.failed >= HOPELESS_AFTER
+    pub(crate) fn is_hopeless(&self, now: Instant) -> bool {
+        self.failed.now(now) >= HOPELESS_AFTER
     }
 
     /// What the tenant used lately.
     pub(crate) fn lately(&self, now: Instant) -> Duration {
-        self.used.now(now)
+        Duration::from_secs_f64(self.used.now(now))
     }
 
     /// Where its next guest belongs.
     pub(crate) fn lane(&self, now: Instant) -> Lane {
-        if self.longest.now(now) > LONG {
+        let is_short = || self.measured >= KNOWN_AFTER && self.dearest.now(now) < SHORT.as_secs_f64() && self.lately(now) < LIGHT;
+        if self.longest.now(now) > LONG.as_secs_f64() {
             Lane::Slow
-        } else if self.measured >= KNOWN_AFTER && !self.is_hopeless() && self.dearest.now(now) < SHORT && self.lately(now) < LIGHT {
+        } else if is_short() && !self.is_hopeless(now) {
             Lane::Express
         } else {
             Lane::Usual
@@ -195,16 +216,24 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
+    /// So many guests that each used so much, in stretches of so much.
+    fn ran(record: &mut Record, times: u32, used: Duration, longest: Duration, at: Instant) {
+        for _ in 0..times {
+            record.measure(used, longest, at);
+            record.ended(used, at);
+        }
+    }
+
     #[test]
     fn a_tenant_is_short_once_it_is_known_and_slow_after_one_long_stretch() {
         let at = Instant::now();
         let mut record = Record::new(at);
         assert_eq!(record.lane(at), Lane::Usual, "nobody is known before its first guest");
-        (0..KNOWN_AFTER).for_each(|_| record.measure(MS, MS / 10, at));
+        ran(&mut record, KNOWN_AFTER, MS, MS / 10, at);
         assert_eq!(record.lane(at), Lane::Express);
-        record.measure(MS * 220, MS * 200, at);
+        ran(&mut record, 1, MS * 220, MS * 200, at);
         assert_eq!(record.lane(at), Lane::Slow);
-        (0..50).for_each(|_| record.measure(MS, MS / 10, at));
+        ran(&mut record, 50, MS, MS / 10, at);
         assert_eq!(record.lane(at), Lane::Slow, "behaving for a moment changes nothing");
         assert_eq!(record.lane(at + WORST_HALF_LIFE * 4), Lane::Usual);
         assert_eq!(record.lane(at + WORST_HALF_LIFE * 6), Lane::Express);
@@ -214,7 +243,7 @@ mod tests {
     fn who_asks_for_much_in_short_stretches_is_neither_short_nor_slow() {
         let at = Instant::now();
         let mut record = Record::new(at);
-        (0..10).for_each(|_| record.measure(MS * 50, MS / 10, at));
+        ran(&mut record, 10, MS * 50, MS / 10, at);
         assert_eq!(record.lane(at), Lane::Usual);
         assert_eq!(record.lane(at + USED_HALF_LIFE * 5), Lane::Usual, "its next guest may be as dear");
         assert_eq!(record.lane(at + WORST_HALF_LIFE * 3), Lane::Express);
@@ -224,18 +253,19 @@ mod tests {
     fn who_only_fails_is_hopeless_until_its_next_answer() {
         let at = Instant::now();
         let mut record = Record::new(at);
-        (0..KNOWN_AFTER).for_each(|_| record.measure(MS, MS / 10, at));
-        (0..HOPELESS_AFTER).for_each(|_| record.came_to(false));
-        assert_eq!((record.is_hopeless(), record.lane(at)), (true, Lane::Usual));
-        record.came_to(true);
-        assert_eq!((record.is_hopeless(), record.lane(at)), (false, Lane::Express));
+        ran(&mut record, KNOWN_AFTER, MS, MS / 10, at);
+        (0..10).for_each(|_| record.came_to(false, at));
+        assert_eq!((record.is_hopeless(at), record.lane(at)), (true, Lane::Usual));
+        assert!(!record.is_hopeless(at + WORST_HALF_LIFE), "after a while it is tried again");
+        record.came_to(true, at);
+        assert_eq!((record.is_hopeless(at), record.lane(at)), (false, Lane::Express));
     }
 
     #[test]
     fn who_asks_for_little_all_the_time_is_not_short() {
         let at = Instant::now();
         let mut record = Record::new(at);
-        (0..200).for_each(|_| record.measure(MS, MS / 10, at));
+        ran(&mut record, 200, MS, MS / 10, at);
         assert_eq!(record.lane(at), Lane::Usual);
         assert_eq!(record.lane(at + USED_HALF_LIFE * 2), Lane::Express);
     }

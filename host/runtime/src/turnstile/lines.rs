@@ -16,12 +16,13 @@ use jackfield_domain::flow::plugin::SlotClass;
 use jackfield_domain::id::TenantId;
 use jackfield_domain::priority::Priority;
 
-use super::lane::{Lane, PerLane, Record};
+use super::lane::{Lane, PerLane};
+use super::line::{Line, Standing, count, micros, newest, of};
 
-/// What one place is taken to cost before anything was measured: a Rust plugin answers in less.
-const FIRST_GUESS: Duration = Duration::from_millis(1);
-/// Weight of the newest measurement, as one part of so many: follows a change within some dozens of calls.
-const NEWEST_PART: u64 = 16;
+/// One tenant's part of the express places: there are two for each thread, so half of the threads at most.
+const EXPRESS_PART: u32 = 4;
+/// One part in so many of the slots is for tenants that hold none.
+const KEPT_SLOTS_PART: u32 = 4;
 /// Tenants that are remembered while they neither run nor wait: bounds the map to some megabytes. Who is forgotten is a stranger again.
 const REMEMBERED_MAX: usize = 8_192;
 
@@ -51,6 +52,8 @@ pub(crate) struct Share {
     pub(crate) used: Duration,
     /// Of that, the longest without letting others run.
     pub(crate) longest: Duration,
+    /// What the guest used in all so far, before it stood aside included.
+    pub(crate) whole: Duration,
 }
 
 /// What came of asking for a place.
@@ -67,8 +70,16 @@ pub(crate) enum Verdict {
 /// Whoever stands in line.
 pub(crate) struct Waiter<W> {
     pub(crate) class: SlotClass,
-    /// Where the slot is held already and only a place is wanted: in that lane, whose threads have the guest.
-    pub(crate) returns: Option<Lane>,
+    pub(crate) who: W,
+}
+
+/// Whoever may go: with a place, and with a slot or with the one that it has kept.
+pub(crate) struct Next<W> {
+    pub(crate) tenant: TenantId,
+    pub(crate) class: SlotClass,
+    pub(crate) lane: Lane,
+    /// True where it stood aside and has its slot already.
+    pub(crate) returns: bool,
     pub(crate) who: W,
 }
 
@@ -81,98 +92,13 @@ pub(crate) struct Lines<W> {
     lines: HashMap<TenantId, Line<W>>,
     /// The tenants with somebody in line.
     standing: BTreeSet<TenantId>,
+    /// Guests that stood aside and want a place on their threads again. They go before those who begin: each holds a slot meanwhile, and
+    /// whoever begins may wait for just that slot.
+    returning: [VecDeque<(TenantId, Waiter<W>)>; Lane::ALL.len()],
     /// The virtual time of each lane: that of the line which was served last.
     clock_us: PerLane<u64>,
     /// The furthest that any line was charged in a lane.
     latest_us: PerLane<u64>,
-}
-
-struct Line<W> {
-    /// Where the tenant stands in the virtual time of its lane: what it used, since it last caught up with the clock.
-    virtual_us: u64,
-    /// Whose virtual time that is.
-    lane: Lane,
-    running: PerLane<u32>,
-    slots: [u32; 2],
-    record: Record,
-    /// What one call of it uses of a worker, by the last ones.
-    cost_us: u64,
-    /// How long one call of it holds its place, by the last ones.
-    held_us: u64,
-    /// By priority, lowest first.
-    waiting: [VecDeque<Waiter<W>>; Priority::ALL.len()],
-}
-
-pub(super) fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-/// A mean that follows the newest measurements.
-fn newest(mean_us: u64, measured: Duration) -> u64 {
-    mean_us.saturating_mul(NEWEST_PART - 1).saturating_add(micros(measured)) / NEWEST_PART
-}
-
-fn at(class: SlotClass) -> usize {
-    match class {
-        SlotClass::Small => 0,
-        SlotClass::Large => 1,
-    }
-}
-
-fn of(counts: &[u32; 2], class: SlotClass) -> u32 {
-    counts.get(at(class)).copied().unwrap_or_default()
-}
-
-fn count(counts: &mut [u32; 2], class: SlotClass) -> Option<&mut u32> {
-    counts.get_mut(at(class))
-}
-
-/// A place in the order; the least is next.
-type Standing = (Lane, u64, Duration);
-
-impl<W> Line<W> {
-    fn new(now: Instant) -> Self {
-        Self {
-            virtual_us: 0,
-            lane: Lane::Usual,
-            running: PerLane::default(),
-            slots: [0; 2],
-            record: Record::new(now),
-            cost_us: micros(FIRST_GUESS),
-            held_us: micros(FIRST_GUESS),
-            waiting: std::array::from_fn(|_| VecDeque::new()),
-        }
-    }
-
-    /// Goes to the lane where its next guest belongs, and takes its debt along.
-    fn change_lane(&mut self, clock_us: &PerLane<u64>, now: Instant) {
-        let lane = self.record.lane(now);
-        if lane != self.lane {
-            let debt_us = self.virtual_us.saturating_sub(clock_us.get(self.lane));
-            self.virtual_us = clock_us.get(lane).saturating_add(debt_us);
-            self.lane = lane;
-        }
-    }
-
-    /// Comes to the present of its lane: rest is no credit.
-    fn catch_up(&mut self, clock_us: &PerLane<u64>, now: Instant) {
-        self.change_lane(clock_us, now);
-        self.virtual_us = self.virtual_us.max(clock_us.get(self.lane));
-    }
-
-    /// Where it stands in the order: the lane, then what it will have used after its next call, and among those who are even the one that
-    /// used less lately is first.
-    fn stands(&self, now: Instant) -> Standing {
-        (self.lane, self.virtual_us.saturating_add(self.cost_us), self.record.lately(now))
-    }
-
-    fn len(&self) -> usize {
-        self.waiting.iter().map(VecDeque::len).sum()
-    }
-
-    fn is_idle(&self) -> bool {
-        self.running == PerLane::default() && self.slots == [0; 2] && self.len() == 0
-    }
 }
 
 impl<W> Lines<W> {
@@ -184,6 +110,7 @@ impl<W> Lines<W> {
             waiting: 0,
             lines: HashMap::new(),
             standing: BTreeSet::new(),
+            returning: std::array::from_fn(|_| VecDeque::new()),
             clock_us: PerLane::default(),
             latest_us: PerLane::default(),
         }
@@ -204,7 +131,7 @@ impl<W> Lines<W> {
         }
         // Nobody of the same tenant is passed.
         if own == 0
-            && let Some(lane) = self.room(tenant, class, None)
+            && let Some(lane) = self.room(tenant, class)
         {
             self.take(tenant, class, lane, false);
             return Verdict::Go(lane);
@@ -217,23 +144,26 @@ impl<W> Lines<W> {
     }
 
     /// What [`Self::ask`] would say of a refusal, without taking anything.
-    pub(crate) fn would_refuse(&self, tenant: &TenantId, class: SlotClass, priority: Priority, now: Instant) -> bool {
+    pub(crate) fn would_refuse(&mut self, tenant: &TenantId, class: SlotClass, priority: Priority, now: Instant) -> bool {
         // A stranger is asked in earnest.
-        let Some(line) = self.lines.get(tenant) else { return false };
+        let Some(line) = self.lines.get_mut(tenant) else { return false };
         let own = line.len();
-        (own > 0 || self.room(tenant, class, None).is_none()) && self.is_too_long(tenant, own, priority, now)
+        if own == 0 {
+            line.catch_up(&self.clock_us, now);
+        }
+        (own > 0 || self.room(tenant, class).is_none()) && self.is_too_long(tenant, own, priority, now)
     }
 
     /// A guest of a tenant answered, or failed.
-    pub(crate) fn came_to(&mut self, tenant: &TenantId, answered: bool) {
+    pub(crate) fn came_to(&mut self, tenant: &TenantId, answered: bool, now: Instant) {
         if let Some(line) = self.lines.get_mut(tenant) {
-            line.record.came_to(answered);
+            line.record.came_to(answered, now);
         }
     }
 
     fn is_too_long(&self, tenant: &TenantId, own: usize, priority: Priority, now: Instant) -> bool {
         // Nobody waits in vain: not who will only fail, and not others behind it.
-        if self.lines.get(tenant).is_some_and(|line| line.record.is_hopeless()) {
+        if priority != Priority::Marked && self.lines.get(tenant).is_some_and(|line| line.record.is_hopeless(now)) {
             return true;
         }
         let wait_max = self.rules.wait_max * u32::try_from(priority.wait_percent()).unwrap_or(100) / 100;
@@ -242,11 +172,19 @@ impl<W> Lines<W> {
 
     /// Asks for a place for an instance that has its slot and its thread. It is never refused: the slots bound how many there are.
     pub(crate) fn ask_again(&mut self, tenant: &TenantId, class: SlotClass, lane: Lane) -> Verdict {
-        if self.room(tenant, class, Some(lane)).is_some() {
+        if self.may_return(tenant, lane) {
             self.take(tenant, class, lane, true);
             return Verdict::Go(lane);
         }
         Verdict::Wait
+    }
+
+    /// Waits for it, after `Wait`.
+    pub(crate) fn stand_again(&mut self, tenant: &TenantId, lane: Lane, waiter: Waiter<W>) {
+        if let Some(returning) = self.returning.get_mut(lane.at()) {
+            returning.push_back((tenant.clone(), waiter));
+            self.waiting += 1;
+        }
     }
 
     /// Stands in line, after `Wait`.
@@ -279,14 +217,20 @@ impl<W> Lines<W> {
             *slots = slots.saturating_sub(1);
         }
         if let Some(line) = self.lines.get_mut(tenant) {
-            if let Some(Share { held, used, longest }) = share {
+            if let Some(Share { held, used, longest, whole }) = share {
                 let running = line.running.at(lane);
                 *running = running.saturating_sub(1);
                 // The guess that was charged when it began becomes the truth.
                 line.virtual_us = line.virtual_us.saturating_add(micros(used)).saturating_sub(line.cost_us);
-                line.record.measure(used, longest, now);
-                line.cost_us = newest(line.cost_us, used);
-                line.held_us = newest(line.held_us, held);
+                // A place that nobody used says nothing of anybody.
+                if used > Duration::ZERO {
+                    line.record.measure(used, longest, now);
+                    line.cost_us = newest(line.cost_us, used);
+                    line.held_us = newest(line.held_us, held);
+                }
+                if instance_gone && whole > Duration::ZERO {
+                    line.record.ended(whole, now);
+                }
                 line.change_lane(&self.clock_us, now);
                 let latest_us = self.latest_us.at(line.lane);
                 *latest_us = (*latest_us).max(line.virtual_us);
@@ -299,54 +243,76 @@ impl<W> Lines<W> {
     }
 
     /// The next who may go, with everything taken for them already.
-    pub(crate) fn next(&mut self, now: Instant) -> Option<(TenantId, Waiter<W>, Lane)> {
-        if self.waiting == 0 || !Lane::ALL.iter().any(|lane| self.is_free(*lane)) {
+    pub(crate) fn next(&mut self, now: Instant) -> Option<Next<W>> {
+        if self.waiting == 0 {
             return None;
         }
-        let mut best: Option<(Standing, &TenantId, usize, Lane)> = None;
+        Lane::ALL.into_iter().find_map(|lane| self.next_returning(lane)).or_else(|| self.next_fresh(now))
+    }
+
+    fn next_returning(&mut self, lane: Lane) -> Option<Next<W>> {
+        let at = self.returning.get(lane.at())?.iter().position(|(tenant, _)| self.may_return(tenant, lane))?;
+        let (tenant, Waiter { class, who }) = self.returning.get_mut(lane.at())?.remove(at)?;
+        self.waiting = self.waiting.saturating_sub(1);
+        self.take(&tenant, class, lane, true);
+        Some(Next { tenant, class, lane, returns: true, who })
+    }
+
+    fn next_fresh(&mut self, now: Instant) -> Option<Next<W>> {
+        if !Lane::ALL.into_iter().any(|lane| self.is_free(lane)) {
+            return None;
+        }
+        // Whoever comes over from another lane is behind all that belong there.
+        let mut best: Option<((bool, Lane, Standing), &TenantId, usize)> = None;
         for tenant in &self.standing {
             let Some(line) = self.lines.get(tenant) else { continue };
-            let stands = line.stands(now);
-            if best.is_some_and(|(least, ..)| least <= stands) {
-                continue;
-            }
             let first = line.waiting.iter().enumerate().rev().find_map(|(priority, queue)| {
                 let waiter = queue.front()?;
-                self.room(tenant, waiter.class, waiter.returns).map(|lane| (priority, lane))
+                self.room(tenant, waiter.class).map(|lane| (priority, lane))
             });
-            if let Some((priority, lane)) = first {
-                best = Some((stands, tenant, priority, lane));
+            let Some((priority, lane)) = first else { continue };
+            let stands = (lane != line.lane, lane, line.stands(now));
+            if best.is_none_or(|(least, ..)| stands < least) {
+                best = Some((stands, tenant, priority));
             }
         }
-        let (_, tenant, priority, lane) = best?;
+        let ((_, lane, _), tenant, priority) = best?;
         let tenant = tenant.clone();
         let line = self.lines.get_mut(&tenant)?;
-        let waiter = line.waiting.get_mut(priority)?.pop_front()?;
+        let Waiter { class, who } = line.waiting.get_mut(priority)?.pop_front()?;
         if line.len() == 0 {
             self.standing.remove(&tenant);
         }
         self.waiting = self.waiting.saturating_sub(1);
-        self.take(&tenant, waiter.class, lane, waiter.returns.is_some());
-        Some((tenant, waiter, lane))
+        self.take(&tenant, class, lane, false);
+        Some(Next { tenant, class, lane, returns: false, who })
     }
 
     fn is_free(&self, lane: Lane) -> bool {
         self.running.get(lane) < self.rules.places.get(lane)
     }
 
-    /// The lane in which one more guest of a tenant may run now.
-    fn room(&self, tenant: &TenantId, class: SlotClass, returns: Option<Lane>) -> Option<Lane> {
-        if let Some(lane) = returns {
-            return self.is_free(lane).then_some(lane);
-        }
+    /// One tenant may have half of the express threads busy, and of the others all.
+    fn is_below_its_part(&self, line: Option<&Line<W>>, lane: Lane) -> bool {
+        let part = (self.rules.places.get(lane) / EXPRESS_PART).max(1);
+        lane != Lane::Express || line.is_none_or(|line| line.running.get(lane) < part)
+    }
+
+    fn may_return(&self, tenant: &TenantId, lane: Lane) -> bool {
+        self.is_free(lane) && self.is_below_its_part(self.lines.get(tenant), lane)
+    }
+
+    /// The lane in which one more guest of a tenant may begin now.
+    fn room(&self, tenant: &TenantId, class: SlotClass) -> Option<Lane> {
         let line = self.lines.get(tenant)?;
-        let has_slot = of(&self.slots, class) < of(&self.rules.slots, class) && of(&line.slots, class) < of(&self.rules.tenant_slots, class);
-        if !has_slot {
+        let (taken, own) = (of(&self.slots, class), of(&line.slots, class));
+        // The last slots are for tenants that hold none: a guest that waits for the network keeps its slot for seconds, and some tenants
+        // with their parts of slow ones must not have all.
+        let kept = if own > 0 { of(&self.rules.slots, class) / KEPT_SLOTS_PART } else { 0 };
+        if taken >= of(&self.rules.slots, class).saturating_sub(kept) || own >= of(&self.rules.tenant_slots, class) {
             return None;
         }
-        // Express places are for many: one tenant takes half of them at most.
-        let may = |lane: Lane| lane != Lane::Express || line.running.get(lane) < self.rules.places.get(lane).div_ceil(2);
-        line.lane.choices().iter().copied().find(|lane| may(*lane) && self.is_free(*lane))
+        line.lane.choices().iter().copied().find(|lane| self.is_below_its_part(Some(line), *lane) && self.is_free(*lane))
     }
 
     fn take(&mut self, tenant: &TenantId, class: SlotClass, lane: Lane, returns: bool) {
@@ -375,7 +341,7 @@ impl<W> Lines<W> {
         let (mut ahead, mut all) = (0_u64, 0_u64);
         for other in self.standing.iter().filter(|other| *other != tenant).filter_map(|other| self.lines.get(other)) {
             let stands = other.stands(now);
-            if stands.0 == from.0 {
+            if other.lane == line.lane {
                 all = all.saturating_add(other.held_us);
                 ahead = ahead.saturating_add(if stands <= from { other.held_us } else { 0 });
             }

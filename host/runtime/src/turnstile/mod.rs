@@ -9,13 +9,14 @@
 
 mod keeper;
 mod lane;
+mod line;
 mod lines;
 mod meter;
 #[cfg(test)]
 mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jackfield_domain::flow::plugin::SlotClass;
 use jackfield_domain::id::TenantId;
@@ -46,6 +47,8 @@ pub(crate) struct Place {
     tenant: TenantId,
     class: SlotClass,
     lane: Lane,
+    /// What it used before it stood aside last.
+    before: Duration,
     /// Since when it has a share of a worker; none while it stands aside.
     since: Option<Instant>,
     /// False for one that stands in line while another half of the same guest keeps the slot.
@@ -78,7 +81,7 @@ impl Turnstile {
                     Verdict::Refused => return Err(Refused),
                     Verdict::Wait => {
                         let (who, waiter) = oneshot::channel();
-                        lines.stand(tenant, priority, Waiter { class, returns: None, who }, now);
+                        lines.stand(tenant, priority, Waiter { class, who }, now);
                         waiter
                     }
                 }
@@ -92,7 +95,7 @@ impl Turnstile {
 
     /// A guest of a tenant answered, or failed.
     pub(crate) fn came_to(&self, tenant: &TenantId, answered: bool) {
-        self.lock().came_to(tenant, answered);
+        self.lock().came_to(tenant, answered, Instant::now());
     }
 
     /// True where [`Self::enter`] would refuse now.
@@ -106,7 +109,7 @@ impl Turnstile {
     }
 
     fn place(&self, tenant: &TenantId, class: SlotClass, lane: Lane, holds_slot: bool) -> Place {
-        Place { turnstile: self.clone(), tenant: tenant.clone(), class, lane, since: Some(Instant::now()), holds_slot, meter: Arc::default() }
+        Place { turnstile: self.clone(), tenant: tenant.clone(), class, lane, before: Duration::ZERO, since: Some(Instant::now()), holds_slot, meter: Arc::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Lines<oneshot::Sender<Place>>> {
@@ -129,7 +132,8 @@ impl Place {
     fn share(&mut self) -> Option<Share> {
         let held = self.since.take()?.elapsed();
         let Metering { used, longest } = self.meter.take();
-        Some(Share { held, used, longest })
+        self.before = self.before.saturating_add(used);
+        Some(Share { held, used, longest, whole: self.before })
     }
 
     /// Waits for something outside without holding a share of a worker, and comes back for one afterwards.

@@ -5,6 +5,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use super::lines::Next;
 use super::*;
 
 fn rules() -> Rules {
@@ -40,10 +41,10 @@ const SMALL: SlotClass = SlotClass::Small;
 fn serve(lines: &mut Lines<u32>, mut at: Instant, places: usize, held: impl Fn(&TenantId) -> Duration) -> Vec<TenantId> {
     let mut served = Vec::new();
     for _ in 0..places {
-        let Some((tenant, waiter, lane)) = lines.next(at) else { break };
+        let Some(Next { tenant, class, lane, .. }) = lines.next(at) else { break };
         let took = held(&tenant);
         at += took;
-        lines.leave(&tenant, waiter.class, lane, share(took), true, at);
+        lines.leave(&tenant, class, lane, share(took), true, at);
         served.push(tenant);
     }
     served
@@ -52,11 +53,11 @@ fn serve(lines: &mut Lines<u32>, mut at: Instant, places: usize, held: impl Fn(&
 /// A guest that was run for as long as it held its place, in stretches of a tenth of a millisecond.
 #[expect(clippy::unnecessary_wraps, reason = "it stands where a share may be none")]
 fn share(held: Duration) -> Option<Share> {
-    Some(Share { held, used: held, longest: held.min(Duration::from_micros(100)) })
+    Some(Share { held, used: held, longest: held.min(Duration::from_micros(100)), whole: held })
 }
 
 fn stand(lines: &mut Lines<u32>, tenant: &TenantId, priority: Priority, at: Instant) {
-    lines.stand(tenant, priority, Waiter { class: SMALL, returns: None, who: 0 }, at);
+    lines.stand(tenant, priority, Waiter { class: SMALL, who: 0 }, at);
 }
 
 #[test]
@@ -94,11 +95,11 @@ fn within_a_tenant_who_is_in_a_call_goes_first() {
     let mut lines = Lines::<u32>::new(rules());
     let acme = tenant("acme");
     for (who, priority) in [Priority::Background, Priority::Arrival, Priority::Running, Priority::Message].into_iter().enumerate() {
-        lines.stand(&acme, priority, Waiter { class: SMALL, returns: None, who: u32::try_from(who).unwrap() }, at);
+        lines.stand(&acme, priority, Waiter { class: SMALL, who: u32::try_from(who).unwrap() }, at);
     }
     let mut order = Vec::new();
-    while let Some((tenant, waiter, lane)) = lines.next(at) {
-        order.push(waiter.who);
+    while let Some(Next { tenant, lane, who, .. }) = lines.next(at) {
+        order.push(who);
         lines.leave(&tenant, SMALL, lane, share(Duration::from_millis(1)), true, at);
     }
     assert_eq!(order, [2, 1, 3, 0]);
@@ -140,27 +141,28 @@ fn who_needs_little_goes_before_those_who_need_much_even_where_it_asks_more_ofte
     let at = Instant::now();
     let mut lines = Lines::<u32>::new(Rules { wait_max: Duration::from_millis(100), ..rules() });
     let (quiet, loud): (TenantId, Vec<TenantId>) = (tenant("quiet"), (0..50).map(|number| tenant(&format!("loud-{number}"))).collect());
-    let cost = |tenant: &TenantId| Duration::from_millis(if tenant.as_str() == "quiet" { 1 } else { 20 });
+    let cost = |tenant: &TenantId| Duration::from_millis(if tenant.as_str() == "quiet" { 11 } else { 220 });
+    // Both are dear enough to stay in one lane.
     for _ in 0..20 {
         // On a busy machine a cheap guest holds its place nearly as long as a dear one.
         let run = |lines: &mut Lines<u32>, tenant: &TenantId| {
-            let share = Share { held: Duration::from_millis(20), used: cost(tenant), longest: Duration::from_micros(100) };
+            let share = Share { held: Duration::from_millis(220), used: cost(tenant), longest: Duration::from_micros(100), whole: cost(tenant) };
             lines.leave(tenant, SMALL, Lane::Usual, Some(share), true, at);
         };
         stand(&mut lines, &quiet, Priority::Arrival, at);
         loud.iter().for_each(|loud| stand(&mut lines, loud, Priority::Arrival, at));
-        let first = lines.next(at).map(|(tenant, ..)| tenant);
+        let first = lines.next(at).map(|next| next.tenant);
         first.iter().for_each(|tenant| run(&mut lines, tenant));
-        while let Some((tenant, ..)) = lines.next(at) {
+        while let Some(Next { tenant, .. }) = lines.next(at) {
             run(&mut lines, &tenant);
         }
     }
     loud.iter().for_each(|loud| stand(&mut lines, loud, Priority::Arrival, at));
-    assert!(lines.next(at).is_some_and(|(tenant, ..)| tenant != quiet));
+    assert!(lines.next(at).is_some_and(|next| next.tenant != quiet));
     assert_eq!(lines.ask(&quiet, SMALL, Priority::Arrival, at), Verdict::Wait, "it was turned away for dearer ones behind it");
     stand(&mut lines, &quiet, Priority::Arrival, at);
-    lines.leave(&loud[0], SMALL, Lane::Usual, share(Duration::from_millis(20)), true, at);
-    assert_eq!(lines.next(at).map(|(tenant, ..)| tenant), Some(quiet));
+    lines.leave(&loud[0], SMALL, Lane::Usual, share(Duration::from_millis(220)), true, at);
+    assert_eq!(lines.next(at).map(|next| next.tenant), Some(quiet));
 }
 
 #[test]
@@ -191,7 +193,7 @@ fn no_tenant_holds_more_than_its_part_of_the_slots_and_none_holds_up_another() {
     lines.leave(&greedy, SMALL, Lane::Usual, share(Duration::from_millis(1)), false, at);
     assert!(lines.next(at).is_none());
     lines.leave(&greedy, SMALL, Lane::Usual, None, true, at);
-    assert_eq!(lines.next(at).map(|(tenant, ..)| tenant), Some(greedy));
+    assert_eq!(lines.next(at).map(|next| next.tenant), Some(greedy));
 }
 
 /// Guests that each used so much, in stretches of so much.
@@ -199,7 +201,7 @@ fn run(lines: &mut Lines<u32>, tenant: &TenantId, times: u32, used: Duration, lo
     let mut last = Lane::Usual;
     for _ in 0..times {
         let Verdict::Go(lane) = lines.ask(tenant, SMALL, Priority::Arrival, at) else { panic!("{tenant} has to wait") };
-        lines.leave(tenant, SMALL, lane, Some(Share { held: used, used, longest }), true, at);
+        lines.leave(tenant, SMALL, lane, Some(Share { held: used, used, longest, whole: used }), true, at);
         last = lane;
     }
     last
@@ -241,17 +243,80 @@ fn who_held_a_worker_too_long_meets_only_its_like() {
 }
 
 #[test]
+fn who_comes_back_goes_before_those_who_wait_for_just_its_slot() {
+    let at = Instant::now();
+    let mut lines = Lines::<u32>::new(Rules { places: PerLane([1, 1, 1]), ..rules() });
+    let (asks, busy) = (tenant("asks"), tenant("busy"));
+    let gone_aside = |lines: &mut Lines<u32>| {
+        assert_eq!(lines.ask(&asks, SMALL, Priority::Running, at), Verdict::Go(Lane::Usual));
+        lines.leave(&asks, SMALL, Lane::Usual, share(MS), false, at);
+    };
+    // All slots of the tenant are held by guests that stand aside.
+    (0..4).for_each(|_| gone_aside(&mut lines));
+    stand(&mut lines, &asks, Priority::Running, at);
+    assert_eq!(lines.ask(&busy, SMALL, Priority::Arrival, at), Verdict::Go(Lane::Usual));
+    assert_eq!(lines.ask_again(&asks, SMALL, Lane::Usual), Verdict::Wait);
+    lines.stand_again(&asks, Lane::Usual, Waiter { class: SMALL, who: 7 });
+    lines.leave(&busy, SMALL, Lane::Usual, share(MS), true, at);
+    let back = lines.next(at).unwrap();
+    assert!(back.returns && back.who == 7, "the one that has its slot is first");
+    assert!(lines.next(at).is_none());
+    lines.leave(&asks, SMALL, Lane::Usual, share(MS), true, at);
+    assert!(lines.next(at).is_some_and(|next| !next.returns), "its slot is the next one's");
+}
+
+#[test]
+fn who_comes_over_from_another_lane_is_behind_those_who_belong_there() {
+    let at = Instant::now();
+    let mut lines = Lines::<u32>::new(Rules { places: PerLane([1, 1, 1]), ..rules() });
+    let (short, other, stranger) = (tenant("short"), tenant("other"), tenant("stranger"));
+    for known in [&short, &other] {
+        run(&mut lines, known, 3, MS, MS / 10, at);
+    }
+    assert_eq!(lines.ask(&other, SMALL, Priority::Arrival, at), Verdict::Go(Lane::Express));
+    assert_eq!(lines.ask(&tenant("busy"), SMALL, Priority::Arrival, at), Verdict::Go(Lane::Usual));
+    stand(&mut lines, &short, Priority::Arrival, at);
+    stand(&mut lines, &stranger, Priority::Arrival, at);
+    lines.leave(&tenant("busy"), SMALL, Lane::Usual, share(MS), true, at);
+    assert_eq!(lines.next(at).map(|next| next.tenant), Some(stranger));
+    lines.leave(&other, SMALL, Lane::Express, share(MS), true, at);
+    assert_eq!(lines.next(at).map(|next| (next.tenant, next.lane)), Some((short, Lane::Express)));
+}
+
+#[test]
+fn a_place_that_nobody_used_makes_nobody_known() {
+    let at = Instant::now();
+    let mut lines = Lines::<u32>::new(Rules { places: PerLane([1, 1, 1]), ..rules() });
+    let hangs_up = tenant("hangs-up");
+    assert_eq!(run(&mut lines, &hangs_up, 10, Duration::ZERO, Duration::ZERO, at), Lane::Usual);
+    assert_eq!(run(&mut lines, &hangs_up, 4, MS, MS / 10, at), Lane::Express);
+}
+
+#[test]
+fn the_last_slots_are_for_tenants_that_hold_none() {
+    let at = Instant::now();
+    let mut lines = Lines::<u32>::new(Rules { places: PerLane([0, 100, 100]), ..rules() });
+    let taken = |lines: &mut Lines<u32>, name: &str| {
+        (0..8).filter(|_| lines.ask(&tenant(name), SMALL, Priority::Arrival, at) == Verdict::Go(Lane::Usual)).count()
+    };
+    assert_eq!([taken(&mut lines, "first"), taken(&mut lines, "second")], [4, 2], "two of eight are kept");
+    assert_eq!([taken(&mut lines, "third"), taken(&mut lines, "fourth")], [1, 1]);
+    assert_eq!(taken(&mut lines, "fifth"), 0, "there are no more");
+}
+
+#[test]
 fn who_only_fails_runs_where_there_is_room_and_waits_for_nobody() {
     let at = Instant::now();
     let mut lines = Lines::<u32>::new(Rules { places: PerLane([1, 1, 1]), ..rules() });
     let (fails, other) = (tenant("fails"), tenant("other"));
     run(&mut lines, &fails, 1, MS, MS / 10, at);
-    (0..10).for_each(|_| lines.came_to(&fails, false));
-    assert_eq!(lines.ask(&fails, SMALL, Priority::Marked, at), Verdict::Go(Lane::Usual));
-    assert!(lines.would_refuse(&fails, SMALL, Priority::Marked, at));
-    assert_eq!(lines.ask(&fails, SMALL, Priority::Marked, at), Verdict::Refused);
+    (0..10).for_each(|_| lines.came_to(&fails, false, at));
+    assert_eq!(lines.ask(&fails, SMALL, Priority::Running, at), Verdict::Go(Lane::Usual));
+    assert!(lines.would_refuse(&fails, SMALL, Priority::Running, at));
+    assert_eq!(lines.ask(&fails, SMALL, Priority::Running, at), Verdict::Refused);
+    assert_eq!(lines.ask(&fails, SMALL, Priority::Marked, at), Verdict::Wait, "what the platform has marked is tried all the same");
     assert_eq!(lines.ask(&other, SMALL, Priority::Arrival, at), Verdict::Wait);
-    lines.came_to(&fails, true);
+    lines.came_to(&fails, true, at);
     assert_eq!(lines.ask(&fails, SMALL, Priority::Arrival, at), Verdict::Wait, "one answer, and it is like others again");
 }
 
@@ -262,19 +327,19 @@ fn who_changes_lanes_takes_the_debt_along() {
     let (dear, cheap) = (tenant("dear"), tenant("cheap"));
     let slow = |lines: &mut Lines<u32>, tenant: &TenantId, used: Duration| {
         stand(lines, tenant, Priority::Arrival, at);
-        let (next, waiter, lane) = lines.next(at).unwrap();
-        lines.leave(&next, waiter.class, lane, Some(Share { held: used, used, longest: MS * 30 }), true, at);
+        let Next { tenant, class, lane, .. } = lines.next(at).unwrap();
+        lines.leave(&tenant, class, lane, Some(Share { held: used, used, longest: MS * 60, whole: used }), true, at);
     };
     // While somebody else runs in each lane, nobody's debt is forgiven.
     let _busy = lines.ask(&tenant("busy"), SMALL, Priority::Arrival, at);
     slow(&mut lines, &dear, MS * 500);
-    slow(&mut lines, &cheap, MS * 31);
-    assert_eq!(run(&mut lines, &tenant("third"), 1, MS * 30, MS * 30, at), Lane::Usual);
+    slow(&mut lines, &cheap, MS * 61);
+    assert_eq!(run(&mut lines, &tenant("third"), 1, MS * 60, MS * 60, at), Lane::Usual);
     let _held = [lines.ask(&tenant("third"), SMALL, Priority::Arrival, at), lines.ask(&tenant("third"), SMALL, Priority::Arrival, at)];
     stand(&mut lines, &dear, Priority::Arrival, at);
     stand(&mut lines, &cheap, Priority::Arrival, at);
     lines.leave(&tenant("third"), SMALL, Lane::Slow, share(MS), true, at);
-    assert_eq!(lines.next(at).map(|(tenant, ..)| tenant), Some(cheap));
+    assert_eq!(lines.next(at).map(|next| next.tenant), Some(cheap));
 }
 
 #[test]

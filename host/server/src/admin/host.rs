@@ -37,6 +37,7 @@ pub(crate) async fn show(State(app): State<Arc<App>>, asked: Asked) -> Answer {
         "instance": app.store.platform().instance_id().await.map_err(unread)?,
         "store": if app.store.health().is_ok() { "healthy" } else { "acknowledges nothing; see the log" },
         "guests": { "running": busy.running, "waiting": busy.waiting, "events": app.in_flight.now() },
+        "memory": app.memory.get(),
         "artifacts": resident.artifacts,
         "artifact_bytes": resident.bytes,
         "artifact_bytes_max": resident.bytes_max,

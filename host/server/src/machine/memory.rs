@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use jackfield_domain::budget::{HOST_INPUT_BYTES_MAX, HOST_MEMORY_BYTES_MAX};
+use jackfield_domain::budget::{HOST_HTTP_BYTES_MAX, HOST_INPUT_BYTES_MAX, HOST_MEMORY_BYTES_MAX};
 use jackfield_runtime::RuntimeSettings;
 use serde::Serialize;
 
@@ -25,6 +25,14 @@ const EVENT_BYTES: u64 = 64 << 10;
 const SMALL_MEMORY_BYTES: u64 = 16 << 20;
 /// What is kept of tenants between events: their surroundings, a hundred megabytes of entries at worst.
 const KNOWN_BYTES: u64 = 100 << 20;
+/// What one invocation is told at most, kept until its end.
+const TAPE_BYTES_MAX: u64 = 4 << 20;
+/// What a request of a plugin keeps beside its bodies: headers, buffers of its connection, TLS.
+const REQUEST_BYTES: u64 = 64 << 10;
+/// A hundred megabytes of live contacts, at the most that one process counts.
+const LIVE_BYTES: u64 = 100 << 20;
+/// Lines and spans on their way out: eight thousand of each, of four kilobytes at most.
+const TELLING_BYTES: u64 = 2 * (8_192 * 4_096);
 /// What connections remember of requests that were turned away.
 const REFUSED_BYTES: u64 = 100 << 20;
 
@@ -69,6 +77,18 @@ pub fn of(config: &Config, settings: &RuntimeSettings) -> Memory {
             connections.saturating_mul(CONNECTION_BYTES.saturating_add(HOOK_BODY_BYTES_MAX as u64)),
         ),
         part("events", in_flight.saturating_mul(EVENT_BYTES), in_flight.saturating_mul(HOST_INPUT_BYTES_MAX)),
+        part(
+            "plugins' requests",
+            0,
+            (jackfield_egress::guest::REQUESTS_MAX as u64).saturating_mul(REQUEST_BYTES.saturating_add(2 * HOST_HTTP_BYTES_MAX)),
+        ),
+        part(
+            "what guests were told",
+            footprint.running.saturating_mul(TAPE_BYTES_MAX),
+            u64::from(config.small_slots).saturating_add(u64::from(config.large_slots)).saturating_mul(TAPE_BYTES_MAX),
+        ),
+        part("live contacts", 0, LIVE_BYTES),
+        part("log and traces", 0, TELLING_BYTES),
         part("uploads", 0, crate::admin::compile::room::BYTES_MAX),
         part(
             "compilers beside",
