@@ -103,10 +103,7 @@ pub async fn run(times: f64, lasting: Duration, fuel: u64) -> anyhow::Result<Rep
     let call = move |number: u64| call(line.clone(), number % TENANTS);
     closed_loop(CALLERS, Duration::from_secs(1), call.clone()).await?;
     let peak_alone = closed_loop(CALLERS, FIRST_LOOK.max(lasting / 2), call.clone()).await?.goodput();
-    let (peak, _) = tokio::join!(
-        closed_loop(CALLERS, lasting, call.clone()),
-        open_loop(peak_alone * (times - 1.0), lasting, unanswered)
-    );
+    let (peak, _) = tokio::join!(closed_loop(CALLERS, lasting, call.clone()), open_loop(peak_alone * (times - 1.0), lasting, unanswered));
     let peak = peak?.goodput();
     let before = process.resident_bytes()?;
     let steps_before = slow_steps(&operator).await?;

@@ -108,7 +108,8 @@ fn every_crate_of_a_guest_is_in_the_corpus() {
         })
         .collect();
     // They behave well, or are no guest: what is measured with them is promised elsewhere.
-    let honest = ["asks-the-web", "comes-back", "echo", "invents-names", "js", "python", "shape", "snapshot", "target", "wat", "works-hard"];
+    let honest =
+        ["asks-the-web", "comes-back", "echo", "invents-names", "js", "python", "shape", "snapshot", "target", "wat", "works-hard"];
     let missing: Vec<String> = std::fs::read_dir(top().join("tests/guests"))
         .unwrap()
         .map(|entry| entry.unwrap().path())

@@ -109,7 +109,16 @@ impl Turnstile {
     }
 
     fn place(&self, tenant: &TenantId, class: SlotClass, lane: Lane, holds_slot: bool) -> Place {
-        Place { turnstile: self.clone(), tenant: tenant.clone(), class, lane, before: Duration::ZERO, since: Some(Instant::now()), holds_slot, meter: Arc::default() }
+        Place {
+            turnstile: self.clone(),
+            tenant: tenant.clone(),
+            class,
+            lane,
+            before: Duration::ZERO,
+            since: Some(Instant::now()),
+            holds_slot,
+            meter: Arc::default(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Lines<oneshot::Sender<Place>>> {

@@ -146,7 +146,8 @@ fn who_needs_little_goes_before_those_who_need_much_even_where_it_asks_more_ofte
     for _ in 0..20 {
         // On a busy machine a cheap guest holds its place nearly as long as a dear one.
         let run = |lines: &mut Lines<u32>, tenant: &TenantId| {
-            let share = Share { held: Duration::from_millis(220), used: cost(tenant), longest: Duration::from_micros(100), whole: cost(tenant) };
+            let share =
+                Share { held: Duration::from_millis(220), used: cost(tenant), longest: Duration::from_micros(100), whole: cost(tenant) };
             lines.leave(tenant, SMALL, Lane::Usual, Some(share), true, at);
         };
         stand(&mut lines, &quiet, Priority::Arrival, at);

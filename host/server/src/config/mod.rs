@@ -127,7 +127,7 @@ const LARGE_SLOTS: u32 = 32;
 const ARTIFACT_MIB_MAX: u64 = 512;
 /// A webhook takes milliseconds: two thousand at once are far beyond what a machine answers in a second, and hold some hundred MiB.
 const IN_FLIGHT_MAX: usize = 2_048;
-/// About 15 to 75 microseconds of a core: short beside a webhook, long beside a switch of tasks.
+/// About 15 to 75 microseconds of a core: short beside a webhook, long beside a switch of tasks; decision 23 has the figures.
 const YIELD_FUEL: u64 = 500_000;
 
 impl Config {
