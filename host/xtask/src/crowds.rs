@@ -1,6 +1,6 @@
 //! Runs the soaks whose figures are about time, in the profile `soak`: optimised like a release, and built in a third of the time.
 //!
-//! Started from a development build they start themselves again in that profile, as the benchmark does in release (decision 20).
+//! Started from a development build, every soak starts itself again in that profile, as the benchmark does in release (decision 20).
 //!
 //! The server keeps its data in the folder for temporary files. Where its disk stalls now and then, as those of virtual machines do, that
 //! is most of what the slowest calls show; `TMPDIR=/dev/shm` in front of the command takes the disk out of the figures.
@@ -33,9 +33,6 @@ const YIELDS: [u64; 4] = [100_000, 250_000, 500_000, 1_000_000];
 
 /// The quiet tenant beside all the hostile ones.
 pub(crate) fn neighbours(seconds: Option<u32>) -> anyhow::Result<()> {
-    if cfg!(debug_assertions) {
-        return optimised("neighbours", seconds);
-    }
     let report = block_on(neighbours::run(corpus::corpus(), scale(seconds.unwrap_or(NEIGHBOURS_SECONDS)), ""))?;
     println!("{report}");
     say_aim("p99 beside over alone", report.ratio(), RATIO_AIM);
@@ -59,9 +56,6 @@ fn say_aim(what: &str, found: f64, aim: f64) {
 
 /// The same, shorter, for each stretch of fuel that may be chosen.
 pub(crate) fn yields(seconds: Option<u32>) -> anyhow::Result<()> {
-    if cfg!(debug_assertions) {
-        return optimised("yields", seconds);
-    }
     for fuel in YIELDS {
         let report = block_on(neighbours::run(corpus::corpus(), scale(seconds.unwrap_or(60)), &format!("yield_fuel = {fuel}")))?;
         println!("yield after {fuel} fuel:\n{report}\n");
@@ -72,9 +66,6 @@ pub(crate) fn yields(seconds: Option<u32>) -> anyhow::Result<()> {
 
 /// Ten times what the server can do.
 pub(crate) fn overload(seconds: Option<u32>) -> anyhow::Result<()> {
-    if cfg!(debug_assertions) {
-        return optimised("overload", seconds);
-    }
     let lasting = Duration::from_secs(u64::from(seconds.unwrap_or(OVERLOAD_SECONDS)));
     for fuel in OVERLOAD_FUEL {
         let report = block_on(overload::run(OVERLOAD_TIMES, lasting, fuel))?;

@@ -5,8 +5,6 @@
 use anyhow::ensure;
 use jackfield_tests::{determinism, recycled};
 
-use crate::crowds::optimised;
-
 /// Fresh instances in all.
 const INSTANCES: u64 = 2_000_000;
 /// Runs of each subject.
@@ -14,9 +12,6 @@ const RUNS: u32 = 1_000;
 
 /// Two million instances in recycled slots, as many threads as there are.
 pub(crate) fn recycled(instances: Option<u32>) -> anyhow::Result<()> {
-    if cfg!(debug_assertions) {
-        return optimised("recycled", instances);
-    }
     let threads = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 16);
     let report = recycled::run(instances.map_or(INSTANCES, u64::from), u32::try_from(threads)?)?;
     println!("{report}");
@@ -31,9 +26,6 @@ pub(crate) fn recycled(instances: Option<u32>) -> anyhow::Result<()> {
 
 /// A thousand runs of each plugin and guest.
 pub(crate) fn determinism(runs: Option<u32>) -> anyhow::Result<()> {
-    if cfg!(debug_assertions) {
-        return optimised("determinism", runs);
-    }
     let (subjects, missing) = determinism::subjects(true)?;
     let report = tokio::runtime::Runtime::new()?.block_on(determinism::run(runs.unwrap_or(RUNS), subjects, missing))?;
     println!("{report}");
