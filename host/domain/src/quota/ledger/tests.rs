@@ -1,3 +1,5 @@
+//! Holds the ledger's rule to a plain model of it, and its corners to sentences.
+
 use proptest::prelude::*;
 
 use super::*;
