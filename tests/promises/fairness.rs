@@ -44,6 +44,15 @@ async fn ten_times_too_much_is_answered_by_the_fallback_and_work_goes_on() {
     println!("{report}");
     assert_eq!(report.asked.lost, Vec::<String>::new(), "{report}");
     assert!(report.asked.fallback.len() > report.asked.plugin.len(), "nothing was shed: {report}");
+    let [answered, written] = report.written;
+    assert_eq!(answered, written, "what was answered and what the record holds differ: {report}");
     // How much is still done is the soak's to say: here other tests take what they want of the machine, now more and now less.
     assert!(report.kept() > 0.1, "nothing is done under overload: {report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_turned_away_and_ends_at_once_is_over() {
+    let (turned_away, not_over) = overload::ended_at_once(200).await.unwrap();
+    assert!(turned_away > 20, "only {turned_away} were turned away");
+    assert_eq!(not_over, Vec::<String>::new(), "{turned_away} were turned away");
 }

@@ -107,9 +107,11 @@ async fn load_and_kill(process: Process, operator: &Operator, told: &Arc<Mutex<T
         work.spawn(async move {
             while !over.load(Ordering::Relaxed) {
                 let call = line.call("+14155550100", NUMBER);
-                // An error is a request that the kill met: nothing was acknowledged.
+                // An error is a request that the kill met: nothing was acknowledged. What overload turned away is answered and not
+                // acknowledged; the plugin answers with a menu, a default route does not.
                 if let Ok(heard) = call.arrive().await
                     && heard.status == 200
+                    && heard.twiml.first("Gather").is_some()
                 {
                     told.lock().unwrap_or_else(PoisonError::into_inner).replies.insert(call.sid.clone(), heard.body);
                 }

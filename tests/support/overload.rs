@@ -8,11 +8,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 
 use crate::artifacts;
 use crate::line::Line;
@@ -30,6 +31,8 @@ pub const CALL_FUEL: u64 = 200_000_000;
 pub const SLOW: Duration = Duration::from_millis(50);
 /// The first look at the peak, which says how many calls are asked, takes at least that long, and else half as long as the rest.
 const FIRST_LOOK: Duration = Duration::from_secs(2);
+/// For what is written down behind its reply: two hundred times what it takes.
+const WRITTEN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What was found.
 #[derive(Debug, Clone)]
@@ -46,6 +49,8 @@ pub struct Report {
     pub asked: Figures,
     /// Steps of events that took more than [`SLOW`] meanwhile, by their names in the metrics.
     pub slow: BTreeMap<String, u64>,
+    /// Calls that were answered from the start on, and events that usage counts: what was turned away is written down behind its reply.
+    pub written: [u64; 2],
     /// Resident memory before and at the end, in bytes.
     pub resident_bytes: [u64; 2],
 }
@@ -74,6 +79,8 @@ impl fmt::Display for Report {
         writeln!(f, "  goodput  {:.1} in a second, {:.1} % of the peak beside the generator", self.asked.goodput(), self.kept() * 100.0)?;
         writeln!(f, "  fallback p50 {:.2} ms, p99 {:.2} ms, p99.9 {:.2} ms after the call was due", ms(500), ms(990), ms(999))?;
         writeln!(f, "  steps that took more than {} ms: {:?}", SLOW.as_millis(), self.slow)?;
+        let [answered, written] = self.written;
+        writeln!(f, "  {answered} calls answered from the start on, {written} in the record")?;
         write!(f, "  resident {before} MiB before, {after} MiB at the end")
     }
 }
@@ -83,6 +90,30 @@ pub async fn run(times: f64, lasting: Duration, fuel: u64) -> anyhow::Result<Rep
     let data = tempfile::tempdir()?;
     let process = Process::start(&data.path().join("data"))?;
     let operator = process.operator(None)?;
+    let line = eager(&operator, fuel).await?;
+    let stub = line.to(&stub().await?)?;
+    let unanswered = move |number: u64| call(stub.clone(), number % TENANTS);
+    let call = move |number: u64| call(line.clone(), number % TENANTS);
+    let warm = closed_loop(CALLERS, Duration::from_secs(1), call.clone()).await?;
+    let alone = closed_loop(CALLERS, FIRST_LOOK.max(lasting / 2), call.clone()).await?;
+    let peak_alone = alone.goodput();
+    let (peak, _) = tokio::join!(closed_loop(CALLERS, lasting, call.clone()), open_loop(peak_alone * (times - 1.0), lasting, unanswered));
+    let beside = peak?;
+    let peak = beside.goodput();
+    let before = process.resident_bytes()?;
+    let steps_before = slow_steps(&operator).await?;
+    let asked = open_loop(peak_alone * times, lasting, call).await?;
+    let mut slow = slow_steps(&operator).await?;
+    slow.iter_mut().for_each(|(step, count)| *count -= steps_before.get(step).copied().unwrap_or_default());
+    slow.retain(|_, count| *count > 0);
+    let resident_bytes = [before, process.resident_bytes()?];
+    let answered = [&warm, &alone, &beside, &asked].iter().map(|figures| (figures.plugin.len() + figures.fallback.len()) as u64).sum();
+    let written = [answered, written(&operator, answered).await?];
+    Ok(Report { fuel, peak_alone, peak, times, asked, slow, written, resident_bytes })
+}
+
+/// Tenants whose plugin works so hard, behind one line.
+async fn eager(operator: &Operator, fuel: u64) -> anyhow::Result<Line> {
     let line = operator.connect_twilio("twilio").await?;
     for number in 0..TENANTS {
         let tenancy = Tenancy {
@@ -98,20 +129,51 @@ pub async fn run(times: f64, lasting: Duration, fuel: u64) -> anyhow::Result<Rep
         let routes = json!([{"channel": "voice", "open": open}]);
         operator.ok(http::Method::PUT, &format!("/v1/tenants/eager-{number}/routes"), routes).await?;
     }
-    let stub = line.to(&stub().await?)?;
-    let unanswered = move |number: u64| call(stub.clone(), number % TENANTS);
-    let call = move |number: u64| call(line.clone(), number % TENANTS);
-    closed_loop(CALLERS, Duration::from_secs(1), call.clone()).await?;
-    let peak_alone = closed_loop(CALLERS, FIRST_LOOK.max(lasting / 2), call.clone()).await?.goodput();
-    let (peak, _) = tokio::join!(closed_loop(CALLERS, lasting, call.clone()), open_loop(peak_alone * (times - 1.0), lasting, unanswered));
-    let peak = peak?.goodput();
-    let before = process.resident_bytes()?;
-    let steps_before = slow_steps(&operator).await?;
-    let asked = open_loop(peak_alone * times, lasting, call).await?;
-    let mut slow = slow_steps(&operator).await?;
-    slow.iter_mut().for_each(|(step, count)| *count -= steps_before.get(step).copied().unwrap_or_default());
-    slow.retain(|_, count| *count > 0);
-    Ok(Report { fuel, peak_alone, peak, times, asked, slow, resident_bytes: [before, process.resident_bytes()?] })
+    Ok(line)
+}
+
+/// Places as many calls at once, and ends each as soon as it is answered. Gives how many were turned away, and the ids of those that
+/// are not over afterwards: the end of a call must find its beginning, whether or not that is on the disk.
+pub async fn ended_at_once(calls: u64) -> anyhow::Result<(usize, Vec<String>)> {
+    let data = tempfile::tempdir()?;
+    let process = Process::start(&data.path().join("data"))?;
+    let operator = process.operator(None)?;
+    let line = eager(&operator, CALL_FUEL).await?;
+    let mut running = JoinSet::new();
+    for number in 0..calls {
+        let (line, to) = (line.clone(), number_of(number % TENANTS));
+        running.spawn(async move {
+            let call = line.call("+14155550100", &to);
+            let is_turned_away = call.arrive().await?.twiml.queue().is_some();
+            call.end().await?;
+            anyhow::Ok((number % TENANTS, call.sid.clone(), is_turned_away))
+        });
+    }
+    let (mut turned_away, mut not_over) = (0, Vec::new());
+    while let Some(ended) = running.join_next().await {
+        let (tenant, sid, is_turned_away) = ended??;
+        turned_away += usize::from(is_turned_away);
+        let found = operator.contact_of(&format!("eager-{tenant}"), &sid).await?;
+        if found.pointer("/contact/phase").and_then(serde_json::Value::as_str) != Some("ended") {
+            not_over.push(sid);
+        }
+    }
+    Ok((turned_away, not_over))
+}
+
+/// Events that usage counts, once they are as many as were answered or time is up.
+async fn written(operator: &Operator, answered: u64) -> anyhow::Result<u64> {
+    let begun = Instant::now();
+    loop {
+        let mut counted = 0;
+        for number in 0..TENANTS {
+            counted += operator.counted(&format!("eager-{number}"), "events").await?;
+        }
+        if counted >= answered || begun.elapsed() > WRITTEN_PATIENCE {
+            return Ok(counted);
+        }
+        tokio::time::sleep(SLOW).await;
+    }
 }
 
 /// How often each step of an event took more than [`SLOW`].

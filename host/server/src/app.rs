@@ -19,6 +19,7 @@ use crate::health::Health;
 use crate::in_flight::InFlight;
 use crate::machine::memory::Memory;
 use crate::metrics::Metrics;
+use crate::pipeline::behind::Behind;
 use crate::pipeline::order::Order;
 use crate::quota::Quotas;
 use crate::refusals::RefusalLog;
@@ -48,6 +49,8 @@ pub struct App {
     pub telemetry: Telemetry,
     /// Whose turn it is, per contact.
     pub order: Order,
+    /// What was answered and is not written down yet.
+    pub behind: Behind,
     /// How the process does, and how near its end it is.
     pub health: Health,
     /// What of the machine's memory it may take, once that is known.
@@ -72,6 +75,7 @@ impl App {
             metrics: Metrics::new(telemetry.metrics_tenants_max),
             telemetry,
             order: Order::default(),
+            behind: Behind::default(),
             health: Health::default(),
             memory: OnceLock::new(),
             statics: Statics::default(),

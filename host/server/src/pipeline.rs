@@ -3,8 +3,9 @@
 //! The webhook calls [`answer`] with what it received (step 1); the reply leaves through it. Each step is a file, takes what the one
 //! before gave and calls no other. Before the signature holds (2, 3) a stranger costs a status and a counter; from 4 on everything
 //! settles, so that whatever a plugin does, the customer gets the best answer left inside the provider's deadline. Nothing is called
-//! acknowledged before step 9 made it durable.
+//! acknowledged before step 9 made it durable; what overload turns away is answered first and written down behind (`behind`).
 
+pub mod behind;
 pub mod order;
 
 mod admit;
@@ -155,7 +156,7 @@ async fn walk(app: &Arc<App>, received: Received, provider: &mut Option<&'static
     if parsed.step.as_ref().is_some_and(|step| step.place.is_for_target()) {
         return Ok(Answered::Reply(render::whisper(app, &parsed).await?.into()));
     }
-    let Some(_seat) = app.in_flight.of(&parsed.tenant) else {
+    let Some(seat) = app.in_flight.of(&parsed.tenant) else {
         return Ok(Answered::Reply(match retry::answered_before(app, &parsed).await? {
             Some(reply) => reply,
             None => settle::busy(app, &parsed, Barred::Overloaded, Vec::new()).await?.into(),
@@ -166,7 +167,7 @@ async fn walk(app: &Arc<App>, received: Received, provider: &mut Option<&'static
     if let Some(reply) = retry::answered_before(app, &parsed).await? {
         return Ok(Answered::Reply(reply));
     }
-    let Some(_in_turn) = in_turn else {
+    let Some(in_turn) = in_turn else {
         return Ok(Answered::Reply(settle::busy(app, &parsed, Barred::ContactBusy, Vec::new()).await?.into()));
     };
     let mut lost = Vec::new();
@@ -186,6 +187,12 @@ async fn walk(app: &Arc<App>, received: Received, provider: &mut Option<&'static
             }
         };
         let reply = timed_now(metrics, Step::Render, || render::render(&visit, &settled, &parsed)); // 8
+        if let Some(place) = behind::place(app, &settled) {
+            tell::tell(&visit, &settled, &parsed); // 10
+            let held = (in_turn, seat);
+            behind::write(app, place, behind::Record { visit, settled, reply: reply.clone(), parsed, held }).await;
+            return Ok(Answered::Reply(reply.into()));
+        }
         let outcome = timed(metrics, Step::Commit, commit::commit(app, &mut visit, &settled, &reply, &parsed)).await?; // 9
         if outcome == commit::Outcome::Committed {
             tell::tell(&visit, &settled, &parsed); // 10

@@ -140,6 +140,7 @@ impl Server {
         let _ = self.stop.send(true);
         let closing = async {
             let _ = tokio::time::timeout(BACKGROUND_PATIENCE, async { while self.tasks.join_next().await.is_some() {} }).await;
+            self.app.behind.written().await;
             self.app.quotas.end().await;
             self.app.store.close().await;
         };

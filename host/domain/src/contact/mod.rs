@@ -3,6 +3,7 @@
 //! Providers fill in an [`Arrival`], the pipeline makes a [`Contact`] of it once and carries it through every later event; the
 //! store keeps it sealed. What a plugin sees of it is in `wit/v1/contacts.wit`.
 
+pub mod after;
 pub mod decision;
 pub mod event;
 pub mod open;

@@ -4,8 +4,8 @@
 //! meanwhile, that is kept and the commit goes on, and anything else is a conflict that runs the event again. What the plugin's own
 //! compare-and-set expected is a guard of the same batch.
 
-use jackfield_domain::contact::open::{Begun, opened_by};
-use jackfield_domain::contact::{Contact, decision::Action};
+use jackfield_domain::contact::after::Decided;
+use jackfield_domain::contact::decision::Action;
 use jackfield_domain::id::Digest;
 use jackfield_domain::ports::rows::{CommitError, Expect, RowsFault};
 use jackfield_domain::tenant::hours;
@@ -18,9 +18,6 @@ use super::parse::Parsed;
 use super::settle::Settled;
 use super::visit::Visit;
 use crate::app::App;
-
-/// Failure codes and queues that a contact remembers for `contacts find`.
-const REMEMBERED_MAX: usize = 20;
 
 /// What came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,67 +107,18 @@ async fn merge_end(app: &App, visit: &mut Visit) -> Result<bool, StoreFault> {
 
 /// What the decision changes in the contact.
 fn apply(visit: &mut Visit, settled: &Settled, parsed: &Parsed) {
-    let turn = visit.turn();
-    let contact = &mut visit.contact;
-    contact.turn = turn;
-    if let jackfield_domain::contact::event::Event::ConsentEnded(consent) = &settled.event {
-        contact.consents.insert(consent.topic.clone(), consent.given);
-    }
-    if !settled.by_host {
-        contact.asked_turns = contact.asked_turns.saturating_add(1);
-        contact.idle_turns = match (visit.moved || settled.event.is_reentry(), settled.event.is_from_customer()) {
-            (true, _) => contact.idle_turns.saturating_add(1),
-            (false, true) => 0,
-            (false, false) => contact.idle_turns,
-        };
-    }
-    let actions = settled.decision.actions();
-    for action in actions {
-        apply_action(contact, action, &mut visit.notes);
-    }
-    reopen(contact, actions, turn, parsed.at, settled.by_host);
+    let decided = Decided {
+        event: &settled.event,
+        actions: settled.decision.actions(),
+        by_host: settled.by_host,
+        moved: visit.moved,
+        turn: visit.turn(),
+        now: parsed.at,
+    };
+    let left_out = visit.contact.take(&decided);
+    visit.notes.extend(left_out);
     if let Some((_, effects)) = &settled.effects {
-        contact.state_bytes = effects.contact_state_bytes;
-    }
-    contact.failures.dedup();
-    contact.failures.truncate(REMEMBERED_MAX);
-}
-
-fn apply_action(contact: &mut Contact, action: &Action, notes: &mut Vec<String>) {
-    match action {
-        Action::SetLanguage(tag) => contact.language.clone_from(tag),
-        Action::SetAttributes(pairs) => {
-            notes.extend(
-                contact
-                    .merge_attributes(pairs)
-                    .into_iter()
-                    .map(|name| format!("attribute {name} was left out: the contact's attributes are full")),
-            );
-        }
-        Action::Enqueue(enqueue) if !contact.queues.contains(&enqueue.queue) && contact.queues.len() < REMEMBERED_MAX => {
-            contact.queues.push(enqueue.queue.clone());
-        }
-        _ => {}
-    }
-}
-
-/// What is open afterwards. The host's own step goes on with what was open; while a customer waits in a queue, that stays open
-/// whatever is played to them.
-fn reopen(contact: &mut Contact, actions: &[Action], turn: u32, now: u64, by_host: bool) {
-    let in_queue = contact.open.as_ref().is_some_and(|open| matches!(open.begun, Begun::Queue { .. }));
-    match (opened_by(actions, turn, now), by_host, in_queue) {
-        (Some(opened), false, _) => contact.open = Some(opened),
-        (Some(opened), true, _) => {
-            let goes_on =
-                contact.open.as_ref().is_some_and(|open| std::mem::discriminant(&open.begun) == std::mem::discriminant(&opened.begun));
-            match (&mut contact.open, goes_on) {
-                (Some(open), true) => open.turn = turn,
-                _ => contact.open = Some(opened),
-            }
-        }
-        (None, _, true) => {}
-        (None, false, false) => contact.open = None,
-        (None, true, false) => {}
+        visit.contact.state_bytes = effects.contact_state_bytes;
     }
 }
 
@@ -216,7 +164,7 @@ fn trail(app: &App, visit: &Visit, settled: &Settled, reply: &Reply, parsed: &Pa
     notes.extend(settled.decision.degraded().iter().map(|what| format!("degraded: {what}")));
     let whole_us = |duration: std::time::Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
     let spent_us: u64 = settled.attempts.iter().map(|attempt| attempt.used.wall_us).sum();
-    let now_us = whole_us(parsed.begun.elapsed());
+    let now_us = whole_us(settled.took);
     Turn {
         contact: visit.contact.id,
         at: parsed.at,

@@ -1,6 +1,6 @@
 //! Takes what expects no answer: the end of a contact, the status of a message.
 //!
-//! It does not wait for the contact's turn and holds nobody up. What happened is durable before the provider is told so; the plugin's
+//! It does not wait for the contact's turn, unless nobody has written the contact yet, and holds nobody up. What happened is durable before the provider is told so; the plugin's
 //! observer hears of it afterwards, in the contact's order, at most once.
 
 use std::sync::Arc;
@@ -41,8 +41,16 @@ pub(super) async fn observe(app: &Arc<App>, parsed: Parsed) -> Result<Reply, Sto
         return Ok(reply);
     }
     let event = event_of(parsed.heard.clone());
+    let mut begins = Some(());
     for _ in 0..TRIES_MAX {
-        let Some(visit) = visit::load(app, &parsed).await?.existing() else { return Ok(reply) };
+        let Some(visit) = visit::load(app, &parsed).await?.existing() else {
+            // The contact may be about to be written, behind a reply that has left or by an event that still runs: its end must not be
+            // lost for that.
+            if begins.take().is_none() || app.order.wait(&parsed.lane(), parsed.time_left()).await.is_none() {
+                return Ok(reply);
+            }
+            continue;
+        };
         match write(app, &visit, &event, &parsed, &reply).await {
             Ok(()) => {
                 notify_later(app.clone(), parsed, event);

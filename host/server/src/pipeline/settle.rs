@@ -4,6 +4,7 @@
 //! directory. They are read only where the plugin did not answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jackfield_domain::capability::Effects;
 use jackfield_domain::contact::decision::{Action, Decision, Draft};
@@ -35,6 +36,8 @@ pub(super) struct Settled {
     pub notes: Vec<String>,
     /// True where the host went on with what was open and no plugin was asked.
     pub by_host: bool,
+    /// From the end of the request to the decision.
+    pub took: Duration,
 }
 
 /// The routes of one level, with their owner's directory.
@@ -80,6 +83,7 @@ pub(super) async fn settle(app: &App, visit: &mut Visit, event: Event, tried: Tr
         effects: settled.attempt.and_then(|at| effects.into_iter().nth(at)),
         notes: settled.passed_over,
         by_host: false,
+        took: parsed.begun.elapsed(),
     })
 }
 
@@ -111,6 +115,7 @@ pub(super) async fn host_step(app: &App, visit: &mut Visit, draft: Draft, note: 
         effects: None,
         notes,
         by_host: true,
+        took: parsed.begun.elapsed(),
     })
 }
 

@@ -1,0 +1,90 @@
+//! Says what a decision leaves in the contact: turns counted, attributes merged, what is open now.
+//!
+//! The commit step applies it before it writes, and test cases apply it between two steps: a case that walked by another rule than
+//! calls do would prove nothing. It must not read or write anything but the contact.
+
+use super::decision::Action;
+use super::event::Event;
+use super::open::{Begun, opened_by};
+use super::{Contact, Moment};
+
+/// Failure codes and queues that a contact remembers for `contacts find`.
+pub const REMEMBERED_MAX: usize = 20;
+
+/// What was decided, and how it came to be.
+#[derive(Debug)]
+pub struct Decided<'a> {
+    /// What was heard, as an event.
+    pub event: &'a Event,
+    /// What is done.
+    pub actions: &'a [Action],
+    /// True where the host went on with what was open and no plugin was asked.
+    pub by_host: bool,
+    /// True where the contact came here from another flow, by a plugin's wish.
+    pub moved: bool,
+    /// The turn that this is.
+    pub turn: u32,
+    /// The event's time.
+    pub now: Moment,
+}
+
+impl Contact {
+    /// Takes over what was decided. Gives back what had to be left out, one sentence each.
+    pub fn take(&mut self, decided: &Decided<'_>) -> Vec<String> {
+        let Decided { event, actions, by_host, moved, turn, now } = *decided;
+        self.turn = turn;
+        if let Event::ConsentEnded(consent) = event {
+            self.consents.insert(consent.topic.clone(), consent.given);
+        }
+        if !by_host {
+            self.asked_turns = self.asked_turns.saturating_add(1);
+            self.idle_turns = match (moved || event.is_reentry(), event.is_from_customer()) {
+                (true, _) => self.idle_turns.saturating_add(1),
+                (false, true) => 0,
+                (false, false) => self.idle_turns,
+            };
+        }
+        let mut left_out = Vec::new();
+        for action in actions {
+            self.take_action(action, &mut left_out);
+        }
+        self.reopen(actions, turn, now, by_host);
+        self.failures.dedup();
+        self.failures.truncate(REMEMBERED_MAX);
+        left_out
+    }
+
+    fn take_action(&mut self, action: &Action, left_out: &mut Vec<String>) {
+        match action {
+            Action::SetLanguage(tag) => self.language.clone_from(tag),
+            Action::SetAttributes(pairs) => {
+                let names = self.merge_attributes(pairs).into_iter();
+                left_out.extend(names.map(|name| format!("attribute {name} was left out: the contact's attributes are full")));
+            }
+            Action::Enqueue(enqueue) if !self.queues.contains(&enqueue.queue) && self.queues.len() < REMEMBERED_MAX => {
+                self.queues.push(enqueue.queue.clone());
+            }
+            _ => {}
+        }
+    }
+
+    /// What is open afterwards. The host's own step goes on with what was open; while a customer waits in a queue, that stays open
+    /// whatever is played to them.
+    fn reopen(&mut self, actions: &[Action], turn: u32, now: Moment, by_host: bool) {
+        let in_queue = self.open.as_ref().is_some_and(|open| matches!(open.begun, Begun::Queue { .. }));
+        match (opened_by(actions, turn, now), by_host, in_queue) {
+            (Some(opened), false, _) => self.open = Some(opened),
+            (Some(opened), true, _) => {
+                let goes_on =
+                    self.open.as_ref().is_some_and(|open| std::mem::discriminant(&open.begun) == std::mem::discriminant(&opened.begun));
+                match (&mut self.open, goes_on) {
+                    (Some(open), true) => open.turn = turn,
+                    _ => self.open = Some(opened),
+                }
+            }
+            (None, _, true) => {}
+            (None, false, false) => self.open = None,
+            (None, true, false) => {}
+        }
+    }
+}

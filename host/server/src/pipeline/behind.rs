@@ -1,0 +1,138 @@
+//! Writes down behind its reply (step 9) what overload turned away.
+//!
+//! Such an event gets a default route, which is known at once; a disk that is slow in just that moment would hold up the answer for
+//! nothing. So its reply leaves first, and what it leaves - trail, usage, reply for a retry - is committed with all others of the same
+//! 25 milliseconds: they share a sync, and under overload that is what gives the time to the plugins. Until then the event holds its
+//! contact's turn, so the contact's next event and a retry of this one find what was written. A crash within that time loses the
+//! record of it, never the answer; decision 24 says why that is kept apart from what is acknowledged.
+//!
+//! How many may be behind is bounded. Past the bound a reply waits for its commit, as every other does.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jackfield_domain::quota::Barred;
+use jackfield_providers::provider::Reply;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::Instrument as _;
+
+use super::commit;
+use super::parse::Parsed;
+use super::settle::Settled;
+use super::visit::Visit;
+use crate::app::App;
+use crate::metrics::step::{Step, timed};
+
+/// Most events behind their replies: some megabytes, and a second's worth where a core does nothing else.
+const BEHIND_MAX: u32 = 1_024;
+/// What is committed together.
+const TOGETHER: Duration = Duration::from_millis(25);
+
+/// The events whose reply has left and whose record has not been written.
+#[derive(Debug, Clone)]
+pub struct Behind {
+    places: Arc<Semaphore>,
+    since: Instant,
+}
+
+impl Default for Behind {
+    fn default() -> Self {
+        Self { places: Arc::new(Semaphore::new(BEHIND_MAX as usize)), since: Instant::now() }
+    }
+}
+
+impl Behind {
+    /// Waits until everything is written; for the end of the process.
+    pub async fn written(&self) {
+        // Nobody closes it, so this cannot fail.
+        let _ = self.places.acquire_many(BEHIND_MAX).await;
+    }
+
+    fn place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.places).try_acquire_owned().ok()
+    }
+
+    /// All that come within the same span of time wait for the same moment.
+    fn till_next(&self) -> Duration {
+        let span = TOGETHER.as_micros();
+        let into = self.since.elapsed().as_micros() % span;
+        Duration::from_micros(u64::try_from(span - into).unwrap_or_default())
+    }
+}
+
+/// A place behind the reply, for an event that overload turned away.
+pub(super) fn place(app: &App, settled: &Settled) -> Option<OwnedSemaphorePermit> {
+    let is_turned_away = settled.barred == Some(Barred::Overloaded) && settled.attempts.is_empty();
+    is_turned_away.then(|| app.behind.place()).flatten()
+}
+
+/// What the record is made of, and what the event holds until it is written.
+pub(super) struct Record<Held> {
+    pub visit: Visit,
+    pub settled: Settled,
+    pub reply: Reply,
+    pub parsed: Parsed,
+    pub held: Held,
+}
+
+/// Writes it soon, whether or not anybody still waits.
+pub(super) async fn write<Held: Send + 'static>(app: &Arc<App>, place: OwnedSemaphorePermit, record: Record<Held>) {
+    // A first event has its turn by the provider's name of the contact. What comes next may name it by ours, which nobody knew before
+    // this reply: that turn is free, and must be held too.
+    let named = app.order.wait(&record.visit.contact.id.to_string(), Duration::ZERO).await;
+    let app = Arc::clone(app);
+    let writing = async move {
+        tokio::time::sleep(app.behind.till_next()).await;
+        written(&app, record).await;
+        drop((named, place));
+    };
+    tokio::spawn(writing.instrument(tracing::Span::current()));
+}
+
+async fn written<Held>(app: &App, record: Record<Held>) {
+    let Record { mut visit, settled, reply, parsed, held } = record;
+    let committed = timed(&app.metrics, Step::Commit, commit::commit(app, &mut visit, &settled, &reply, &parsed)).await;
+    let outcome = match committed {
+        // The reply has left, so there is nothing to run again: the trail takes it, and the contact stays as somebody else wrote it.
+        Ok(commit::Outcome::Conflict) => commit::note(app, &visit, &settled, &reply, &parsed).await,
+        Ok(commit::Outcome::Committed) => Ok(()),
+        Err(fault) => Err(fault),
+    };
+    drop(held);
+    if let Err(fault) = outcome {
+        tracing::error!(%fault, "the record of an event that overload turned away could not be written");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_end_waits_for_what_is_behind_and_no_more_than_the_bound_is() {
+        let behind = Behind::default();
+        let mut places: Vec<_> = std::iter::from_fn(|| behind.place()).collect();
+        assert_eq!(places.len(), BEHIND_MAX as usize);
+        let last = places.pop();
+        drop(places);
+        let end = tokio::spawn({
+            let behind = behind.clone();
+            async move { behind.written().await }
+        });
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert!(!end.is_finished(), "one record is not written yet");
+        drop(last);
+        end.await.unwrap();
+    }
+
+    #[test]
+    fn nobody_waits_longer_than_what_is_committed_together_and_not_for_nothing() {
+        let behind = Behind::default();
+        for _ in 0..1_000 {
+            let till = behind.till_next();
+            assert!(till > Duration::ZERO && till <= TOGETHER, "{till:?}");
+        }
+    }
+}
