@@ -1,4 +1,5 @@
-//! Lists the commands that talk to a server, one noun each, and runs the one that was asked for.
+//! Lists the commands that talk to a server, one noun each, and runs the one that was asked for; those that need none are here too,
+//! because a developer looks for them beside their like.
 //!
 //! The command line's parser hands them over with what holds for all of them. Whatever goes wrong ends here in one sentence and an
 //! exit status: 1 where the server refused, 2 where the command cannot be meant, 3 where the server failed or is not there.
@@ -12,7 +13,7 @@ use super::nouns::{
     address, closure, connection, contacts, entry, flow, host, hours, plugin, quota, route, secret, settings, tenant, token, usage,
 };
 use super::session::{Outcome, Session};
-use super::{Globals, explain, print};
+use super::{Globals, bench, explain, print};
 
 /// What can be asked of a server.
 #[derive(Debug, Subcommand)]
@@ -84,6 +85,12 @@ pub async fn run(command: AdminCommand, globals: Globals) -> ExitCode {
 
 /// Runs a command to what came of it; what it has to say goes to `out`.
 pub(super) async fn asked(command: AdminCommand, globals: &Globals, out: Box<dyn Write + Send>) -> Outcome {
+    let command = match command {
+        AdminCommand::Plugin(plugin::Plugin::Test(tried)) => return bench::run(tried, globals, out).await,
+        AdminCommand::Plugin(plugin::Plugin::Run(talked)) => return bench::talk(talked, globals, out).await,
+        AdminCommand::Plugin(plugin::Plugin::CaseSchema) => return bench::schema(out),
+        other => other,
+    };
     let session = Session::open(globals, out)?;
     match command {
         AdminCommand::Tenant(verb) => verb.run(&session).await,

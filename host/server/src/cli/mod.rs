@@ -5,6 +5,7 @@
 //! can. With `--json` the API's own JSON is printed.
 
 pub mod admin;
+mod bench;
 pub mod explain;
 pub mod nouns;
 pub mod prepare;

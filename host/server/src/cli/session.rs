@@ -28,6 +28,8 @@ pub(crate) enum Trouble {
     Usage(String),
     /// The server is not there, or failed.
     Failed(String),
+    /// So many cases are not as they must be.
+    Differs(usize),
 }
 
 impl From<ClientError> for Trouble {
@@ -49,6 +51,8 @@ impl Trouble {
     pub(crate) fn tell(&self) -> String {
         match self {
             Self::Usage(text) | Self::Failed(text) => format!("error: {text}"),
+            Self::Differs(1) => "one case is not as it must be".to_owned(),
+            Self::Differs(cases) => format!("{cases} cases are not as they must be"),
             Self::Refused(problem) => {
                 let place = problem.at.as_ref().map(|at| format!("\n  where: {at}")).unwrap_or_default();
                 let hint = hint(&problem.code).map(|hint| format!("\n  what to do: {hint}")).unwrap_or_default();
@@ -60,7 +64,7 @@ impl Trouble {
     /// 1 for a refusal, 2 for a command line that cannot be meant, 3 for a fault.
     pub(crate) fn status(&self) -> u8 {
         match self {
-            Self::Refused(_) => 1,
+            Self::Refused(_) | Self::Differs(_) => 1,
             Self::Usage(_) => 2,
             Self::Failed(_) => 3,
         }

@@ -2,6 +2,7 @@
 //!
 //! The composition root calls it once. (`JACKFIELD_SERVER` and `JACKFIELD_TOKEN` belong to the command line's own parser.)
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use jackfield_domain::tenant::connection::Secret;
@@ -25,6 +26,14 @@ impl Environment {
     pub fn read() -> Self {
         Self { master_key: std::env::var("JACKFIELD_MASTER_KEY").ok().map(Secret::new), log_filter: std::env::var("JACKFIELD_LOG").ok() }
     }
+}
+
+/// Where the command line keeps what it can make anew: `jackfield` in `XDG_CACHE_HOME`, else in `.cache` of `HOME` (XDG Base Directory
+/// Specification). None where neither is an absolute path.
+pub fn cache_dir() -> Option<PathBuf> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")))?;
+    Some(base.join("jackfield"))
 }
 
 /// Takes the sockets that a supervisor handed over (sd_listen_fds(3)): `LISTEN_FDS` and `LISTEN_PID` are read, and removed so that no

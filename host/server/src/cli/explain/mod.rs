@@ -30,9 +30,9 @@ pub struct Explain {
 
 /// What the API gives for a contact.
 #[derive(Debug, Deserialize)]
-struct Story {
-    contact: Contact,
-    turns: Vec<Turn>,
+pub(crate) struct Story {
+    pub(crate) contact: Contact,
+    pub(crate) turns: Vec<Turn>,
 }
 
 /// A contact with its turns; whose it is need not be known.
@@ -44,12 +44,17 @@ pub(crate) async fn fetch(session: &Session, id: &ContactId) -> Result<Value, Tr
     session.get(&path, &[]).await
 }
 
+/// Reads what the API gave.
+pub(crate) fn read(answer: &Value) -> Result<Story, Trouble> {
+    serde_json::from_value(answer.clone())
+        .map_err(|e| Trouble::Failed(format!("the server speaks of contacts in another way than this program: {e}")))
+}
+
 impl Explain {
     pub(crate) async fn run(self, session: &Session) -> Outcome {
         let answer = fetch(session, &self.id).await?;
         let zone = hours::zone(&text(&answer, "zone")).unwrap_or(TimeZone::UTC);
-        let story: Story = serde_json::from_value(answer.clone())
-            .map_err(|e| Trouble::Failed(format!("the server speaks of contacts in another way than this program: {e}")))?;
+        let story = read(&answer)?;
         session.show(&answer, |_| timeline::timeline(&story.contact, &story.turns, &zone, self.all))
     }
 }

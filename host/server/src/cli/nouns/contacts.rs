@@ -4,6 +4,7 @@
 //! minutes around it, and the last digits of the caller are enough.
 
 use clap::{Args, Subcommand};
+use jackfield_cases::{Around, case_of};
 use jackfield_domain::contact::Moment;
 use jackfield_domain::id::{ContactId, EntryName, FlowName};
 use jackfield_domain::tenant::address::Address;
@@ -22,6 +23,11 @@ pub enum Contacts {
     Find(Box<Find>),
     /// See one as it is kept. `jackfield explain` tells its story.
     Show {
+        /// Which.
+        id: ContactId,
+    },
+    /// Write a test case of one: what happened as steps, what was decided as expectations. `jackfield plugin test` runs it.
+    Case {
         /// Which.
         id: ContactId,
     },
@@ -82,8 +88,34 @@ impl Contacts {
                 let answer = explain::fetch(session, &id).await?;
                 session.show(&answer, |answer| serde_json::to_string_pretty(answer).unwrap_or_else(|_| answer.to_string()))
             }
+            Self::Case { id } => case(session, &id).await,
         }
     }
+}
+
+/// The contact with its tenant's directory and its release's settings, as a file of one case.
+async fn case(session: &Session, id: &ContactId) -> Outcome {
+    let answer = explain::fetch(session, id).await?;
+    let story = explain::read(&answer)?;
+    let contact = &story.contact;
+    let base = format!("/v1/tenants/{}", contact.tenant);
+    let rows = async |noun: &str| session.list(&format!("{base}/{noun}")).await.map(|all| items(&all).to_vec());
+    let settings = match contact.release {
+        Some(release) => {
+            let release = session.get(&format!("{base}/flows/{}/releases/{release}", contact.flow), &[]).await?;
+            release.get("settings").cloned().unwrap_or_default()
+        }
+        None => Value::Null,
+    };
+    let around = Around {
+        zone: text(&answer, "zone"),
+        settings,
+        queues: rows("queues").await?,
+        hours: rows("hours").await?,
+        people: rows("people").await?,
+    };
+    let case = case_of(contact, &story.turns, &around).map_err(Trouble::Failed)?;
+    session.show_text(&case)
 }
 
 impl Find {
@@ -176,7 +208,7 @@ mod tests {
         let line = Line::try_parse_from(["contacts", "find"].iter().chain(args)).unwrap();
         match line.verb {
             Contacts::Find(find) => *find,
-            Contacts::Show { .. } => unreachable!(),
+            _ => unreachable!(),
         }
     }
 

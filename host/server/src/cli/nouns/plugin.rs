@@ -9,6 +9,7 @@ use clap::Subcommand;
 use jackfield_domain::id::PluginName;
 use serde_json::Value;
 
+use crate::cli::bench::{Talked, Tried};
 use crate::cli::print::{fields, items, table, text};
 use crate::cli::session::{Outcome, Session, read};
 use crate::cli::when;
@@ -23,6 +24,12 @@ pub enum Plugin {
         /// A component (.wasm); "-" for standard input.
         file: PathBuf,
     },
+    /// Run test cases against a component, here and without a server.
+    Test(Tried),
+    /// Be the caller: type keys or words and read what is heard, here and without a server.
+    Run(Talked),
+    /// Print the JSON Schema of files of test cases, for editors.
+    CaseSchema,
     /// See those of the tenant.
     List,
     /// See the versions of one.
@@ -36,6 +43,8 @@ impl Plugin {
     pub(crate) async fn run(self, session: &Session) -> Outcome {
         let base = session.inside("plugins").await?;
         match self {
+            // What needs no server never comes here.
+            Self::Test(_) | Self::Run(_) | Self::CaseSchema => Ok(()),
             Self::Upload { name, file } => {
                 let path = format!("{base}/{name}/versions");
                 let upload = session.upload(&path, read(&file).await?);
