@@ -223,8 +223,10 @@ pub struct Step {
 
 /// Keys that were pressed.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "keys are one digit, or text in quotes such as \"42#\", or {digits: \"42\", late: true}")]
 pub enum Press {
+    /// One key. More than one stand in quotes: a number would lose its zeros.
+    Key(u8),
     /// In time.
     Digits(String),
     /// Otherwise.
@@ -247,7 +249,7 @@ pub struct Pressed {
 
 /// Words that were said.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "words are text, or {text: sales, confidence: 0.4}")]
 pub enum Say {
     /// Understood well.
     Text(String),
@@ -273,7 +275,7 @@ pub struct Said {
 
 /// A message.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a message is text, or {text: Yes, choice: confirm}")]
 pub enum Text {
     /// Its text.
     Text(String),
@@ -357,7 +359,7 @@ pub struct Uses {
 
 /// A text, or what it must be like.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a text is compared with text that it contains, or with {equals: ...}, {contains: ...} or {matches: ...}")]
 pub enum Match {
     /// It contains that, in any case of letters.
     Contains(String),

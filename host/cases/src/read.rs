@@ -90,6 +90,9 @@ fn check(file: &File) -> Result<(), (String, String)> {
                 return Err(wrong(format!("step {} must have exactly one thing that happens, and {has}", at + 1)));
             }
         }
+        if let Some(at) = case.steps.iter().position(|step| matches!(step.press, Some(crate::format::Press::Key(10..)))) {
+            return Err(wrong(format!("step {}: more than one key stand in quotes, such as press: \"42\"", at + 1)));
+        }
         for like in case.matches() {
             check_like(like).map_err(&wrong)?;
         }
@@ -167,6 +170,15 @@ mod tests {
         assert!(twice.contains("two cases"), "{twice}");
         let pattern = wrong("cases:\n  - name: a\n    arrives: {hears: [{matches: \"(\"}]}\n");
         assert!(pattern.contains("no regular expression"), "{pattern}");
+    }
+
+    #[test]
+    fn keys_without_quotes_are_one_key_or_told() {
+        let file = parse(Path::new("menu.yaml"), "cases:\n  - {name: a, steps: [{press: 1}]}\n").unwrap();
+        assert!(matches!(file.cases[0].steps[0].press, Some(crate::format::Press::Key(1))));
+        assert!(wrong("cases:\n  - {name: a, steps: [{press: 42}]}\n").contains("quotes"));
+        assert!(wrong("cases:\n  - {name: a, steps: [{press: 4200}]}\n").contains("quotes"));
+        assert!(wrong("cases:\n  - {name: a, steps: [{say: [1]}]}\n").contains("words are text"));
     }
 
     #[test]

@@ -63,6 +63,7 @@ fn asked(open: Option<&Open>) -> Option<&Collect> {
 
 fn pressed(press: &Press, asked: Option<&Collect>) -> Heard {
     let Pressed { digits, late, barge_in } = match press {
+        Press::Key(key) => &Pressed { digits: key.to_string(), late: false, barge_in: false },
         Press::Digits(digits) => &Pressed { digits: digits.clone(), late: false, barge_in: false },
         Press::Otherwise(pressed) => pressed,
     };

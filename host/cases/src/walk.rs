@@ -50,7 +50,6 @@ pub(crate) struct Walk<'a> {
     pub found: Found,
     pub memory: Arc<Memory>,
     pub hosts: Arc<Hosts>,
-    moved: bool,
 }
 
 /// What came of a step.
@@ -77,7 +76,7 @@ impl<'a> Walk<'a> {
     pub(crate) fn new(runtime: &'a Runtime, plugin: &'a Installed, found: Found) -> Self {
         let memory = Arc::new(Memory::new(&found.state, found.stubs.state_unavailable.unwrap_or(false)));
         let hosts = Arc::new(Hosts::new(&found.stubs.http));
-        Self { runtime, plugin, found, memory, hosts, moved: false }
+        Self { runtime, plugin, found, memory, hosts }
     }
 
     /// How long the contact lasts so far, in milliseconds.
@@ -120,12 +119,12 @@ impl<'a> Walk<'a> {
             event: &came.event,
             actions: decision.actions(),
             by_host: came.note.is_some(),
-            moved: self.moved,
+            // Who moves to another flow has left the one that is tested.
+            moved: false,
             turn: contact.turn.saturating_add(1),
             now: self.found.now,
         };
         contact.take(&decided);
-        self.moved = false;
     }
 
     /// The host's own step.
@@ -218,7 +217,7 @@ impl<'a> Walk<'a> {
             closure: directory.closure.as_ref(),
             now: *now,
             asked_turns: contact.asked_turns,
-            idle_turns: if event.is_from_customer() && !self.moved { 0 } else { contact.idle_turns },
+            idle_turns: if event.is_from_customer() { 0 } else { contact.idle_turns },
         })
     }
 

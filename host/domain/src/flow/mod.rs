@@ -2,6 +2,7 @@
 //!
 //! The admin API writes flows, the assign step reads them. A flow keeps no counters: what its releases did stands in the usage.
 
+pub mod compared;
 pub mod egress;
 pub mod plugin;
 pub mod release;

@@ -177,6 +177,28 @@ async fn a_release_is_made_activated_and_rolled_back_by_typing() {
 }
 
 #[tokio::test]
+async fn two_releases_are_compared_by_typing() {
+    let desk = Desk::new(Api::furnished().await).await;
+    desk.api.plugin("acme", "ivr", 1, &["say"], "").await;
+    let acme = desk.api.acme.clone();
+    let nothing_live = desk.run(&acme, &["flow", "diff", "main"]).await.unwrap_err();
+    assert_eq!(nothing_live.status(), 2, "{}", nothing_live.tell());
+    let first = ["flow", "release", "main", "--plugin", "ivr", "--grants", "log,settings", "--activate"];
+    let second = ["flow", "release", "main", "--plugin", "ivr", "--egress", "GET https://api.example.com"];
+    for words in [&first[..], &second, &["flow", "diff", "main"], &["flow", "diff", "main", "2", "2"]] {
+        let outcome = desk.run(&acme, words).await;
+        assert!(outcome.is_ok(), "{words:?}: {outcome:?}");
+    }
+    let printed = desk.printed();
+    for part in ["release 1 -> 2 of flow main", "+ capability http", "+ http GET https://api.example.com:443", "releases 2 and 2 run alike"]
+    {
+        assert!(printed.contains(part), "{part}: {printed}");
+    }
+    let missing = desk.run(&acme, &["flow", "diff", "main", "1", "9"]).await.unwrap_err();
+    assert_eq!(missing.status(), 1, "{}", missing.tell());
+}
+
+#[tokio::test]
 async fn what_a_release_may_reach_and_what_it_sends_secretly_is_set_by_typing() {
     let desk = Desk::new(Api::furnished().await).await;
     desk.api.plugin("acme", "ivr", 1, &["say"], "").await;

@@ -6,12 +6,14 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use jackfield_domain::flow::compared::compare;
 use jackfield_domain::flow::egress::EgressRule;
+use jackfield_domain::flow::release as domain;
 use jackfield_domain::id::{AliasName, FlowName, PluginName, TenantId};
 use serde_json::{Value, json};
 
 use crate::cli::print::{fields, items, plain, table, text};
-use crate::cli::session::{Outcome, Session, given, read_json};
+use crate::cli::session::{Outcome, Session, Trouble, given, read_json};
 use crate::cli::when;
 
 /// Verbs of flows.
@@ -41,6 +43,15 @@ pub enum Flow {
     Releases {
         /// Which flow.
         name: FlowName,
+    },
+    /// Compare two releases: what the plugin may do more, what else is other.
+    Diff {
+        /// Of which flow.
+        name: FlowName,
+        /// The former [default: the live one].
+        former: Option<u32>,
+        /// The later [default: the newest].
+        later: Option<u32>,
     },
     /// See what requests to the outside came to, per release and host, since the server started.
     Egress {
@@ -132,6 +143,7 @@ impl Flow {
             Self::Show { name } => session.show(&session.get(&format!("{base}/{name}"), &[]).await?, card),
             Self::Release(new) => release(session, &base, new).await,
             Self::Releases { name } => releases(session, &base, &name).await,
+            Self::Diff { name, former, later } => diff(session, &base, &name, former, later).await,
             Self::Egress { name } => egress(session, &base, &name).await,
             Self::Activate { name, release, alias } => activate(session, &base, &name, release, &alias).await,
             Self::Rollback { name } => {
@@ -205,6 +217,28 @@ async fn releases(session: &Session, base: &str, name: &FlowName) -> Outcome {
             &["release", "", "plugin", "settings", "reaches", "made", "by", "ran", "note"],
             &items(all).iter().map(row).collect::<Vec<_>>(),
         )
+    })
+}
+
+async fn diff(session: &Session, base: &str, name: &FlowName, former: Option<u32>, later: Option<u32>) -> Outcome {
+    let flow = session.get(&format!("{base}/{name}"), &[]).await?;
+    let number = |at: &str| flow.pointer(at).and_then(Value::as_u64).filter(|number| *number > 0);
+    let former = former.map(u64::from).or_else(|| number("/aliases/live"));
+    let (Some(former), Some(later)) = (former, later.map(u64::from).or_else(|| number("/newest"))) else {
+        return Err(Trouble::Usage(format!("flow {name} has no live release to compare with; name two, as in `flow diff {name} 1 2`")));
+    };
+    let release = async |number: u64| -> Result<domain::Release, Trouble> {
+        let found = session.get(&format!("{base}/{name}/releases/{number}"), &[]).await?;
+        serde_json::from_value(found).map_err(|e| Trouble::Failed(format!("the server speaks of releases in another way: {e}")))
+    };
+    let compared = compare(&release(former).await?, &release(later).await?);
+    session.show(&json!({ "former": former, "later": later, "compared": compared }), |_| {
+        if compared.is_same() {
+            return format!("releases {former} and {later} run alike");
+        }
+        let part = |head: &str, lines: &[String]| lines.iter().map(|line| format!("{head} {line}\n")).collect::<String>();
+        let changes = part("+", &compared.wider) + &part("-", &compared.narrower) + &part("~", &compared.other);
+        format!("release {former} -> {later} of flow {name} (+ may more, - may no more, ~ other)\n{changes}")
     })
 }
 
