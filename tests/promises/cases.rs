@@ -50,6 +50,20 @@ fn the_acme_plugin_passes_its_cases_and_the_report_names_what_none_reached() {
 }
 
 #[test]
+fn the_other_plugins_pass_theirs_with_hosts_that_fail_and_a_store_that_is_away() {
+    let home = tempfile::tempdir().unwrap();
+    for plugin in ["known-customer", "hours-router"] {
+        let component = home.path().join("plugin.wasm");
+        std::fs::write(&component, artifacts::plugin(plugin).unwrap()).unwrap();
+        let mut command = Command::new(artifacts::binary().unwrap());
+        command.env("XDG_CACHE_HOME", home.path()).args(["plugin", "test"]).arg(&component);
+        let ran = command.arg(root(&format!("plugins/{plugin}/cases"))).output().unwrap();
+        let told = text(&ran.stdout);
+        assert!(ran.status.success() && told.contains(", 0 wrong"), "{plugin}: {told}{}", text(&ran.stderr));
+    }
+}
+
+#[test]
 fn every_kind_of_expectation_can_fail_and_says_what_is_there() {
     let home = tempfile::tempdir().unwrap();
     let cases = root("tests/fixtures/cases/wrong.yaml");

@@ -18,6 +18,8 @@ const TARGET: &str = "wasm32-wasip2";
 pub(crate) struct Interpreted {
     /// Built: name and file.
     pub built: Vec<(&'static str, PathBuf)>,
+    /// The Acme plugin in these languages.
+    pub acme: Vec<PathBuf>,
     /// Not built, and why.
     pub skipped: Vec<String>,
 }
@@ -50,18 +52,27 @@ fn add_target() -> anyhow::Result<()> {
     )
 }
 
-/// JavaScript through npm, Python through pip.
+/// JavaScript through npm, Python through pip: a guest that says hello, and the Acme plugin.
 fn interpreted() -> anyhow::Result<Interpreted> {
     let mut all = Interpreted::default();
-    for (name, needs, script) in [("javascript", "npm", "js/build.sh"), ("python", "python3", "python/build.sh")] {
-        let file = top().join(format!("tests/guests/target/{name}.wasm"));
-        let built = succeeds(needs, &["--version"])
-            && step(&format!("a {name} guest"), || run(Command::new("bash").arg(top().join("tests/guests").join(script)).arg(&file)))
-                .is_ok();
-        if built && file.is_file() {
-            all.built.push((name, file));
-        } else {
-            all.skipped.push(format!("{name} components: {needs} or its registry is not there"));
+    for (name, needs, folder, acme) in [("javascript", "npm", "js", "acme-ivr-js"), ("python", "python3", "python", "acme-ivr-python")] {
+        let guests = top().join("tests/guests");
+        let built = |what: &str, from: PathBuf| {
+            let file = guests.join(format!("target/{what}.wasm"));
+            let mut script = Command::new("bash");
+            script.arg(guests.join(folder).join("build.sh")).arg(&file).arg(from);
+            (step(&format!("{what} in {name}"), || run(&mut script)).is_ok() && file.is_file()).then_some(file)
+        };
+        if !succeeds(needs, &["--version"]) {
+            all.skipped.push(format!("{name} components: {needs} is not there"));
+            continue;
+        }
+        match (built(name, guests.join(folder)), built(acme, top().join("plugins").join(acme))) {
+            (Some(guest), Some(plugin)) => {
+                all.built.push((name, guest));
+                all.acme.push(plugin);
+            }
+            _ => all.skipped.push(format!("{name} components: the registry of {needs} is not there")),
         }
     }
     Ok(all)

@@ -36,6 +36,13 @@ pub(crate) fn interpreted(name: &str, file: &Path) -> anyhow::Result<()> {
     })
 }
 
+/// A plugin that does what the Acme plugin does in another language passes the same file of cases.
+pub(crate) fn acme(component: &Path) -> anyhow::Result<()> {
+    let mut command = Command::new(jackfield_tests::artifacts::binary()?);
+    command.env("XDG_CACHE_HOME", top().join("target/cache"));
+    run(command.args(["plugin", "test"]).arg(component).arg(top().join("plugins/acme-ivr/cases")))
+}
+
 /// Lets the package from PyPI verify our signatures and read our TwiML; why not, where it could not be had.
 pub(crate) fn twilio() -> anyhow::Result<Option<String>> {
     let venv = top().join("target/peers/venv");

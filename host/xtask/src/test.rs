@@ -28,6 +28,10 @@ pub(crate) fn run() -> anyhow::Result<()> {
     for (name, file) in &interpreted.built {
         step(&format!("a {name} plugin answers a call"), || peers::interpreted(name, file))?;
     }
+    for file in &interpreted.acme {
+        let what = file.file_stem().unwrap_or_default().to_string_lossy();
+        step(&format!("{what} passes the cases of the Acme plugin"), || peers::acme(file))?;
+    }
     match peers::twilio()? {
         None => {}
         Some(why) => skipped.push(why),

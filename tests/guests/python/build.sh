@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Builds the Python guest into the file that is named as the only argument. Needs python3 with venv and pip; installs only below
-# target/.
+# Builds the plugin.py of a folder (the second argument; this one where absent) into the file that the first argument names. Needs
+# python3 with venv and pip; installs only below target/.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 out="${1:-$here/../target/python.wasm}"
+from="${2:-$here}"
 tools="$here/../target/python"
 mkdir -p "$(dirname "$out")"
 if [ ! -x "$tools/bin/componentize-py" ]; then
@@ -11,4 +12,4 @@ if [ ! -x "$tools/bin/componentize-py" ]; then
 fi
 "$tools/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$here/requirements.txt"
 "$tools/bin/componentize-py" --quiet --wit-path "$here/../../../wit/v1" --world router-plugin componentize \
-  --python-path "$here" --stub-wasi --output "$out" plugin
+  --python-path "$from" --stub-wasi --output "$out" plugin
