@@ -30,6 +30,7 @@ mod promises {
     mod queues;
     mod quotas;
     mod recycled;
+    mod replays;
     mod signatures;
     mod survival;
     mod tidy;

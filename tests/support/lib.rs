@@ -19,6 +19,7 @@ pub mod overload;
 pub mod platform;
 pub mod process;
 pub mod recycled;
+pub mod replays;
 pub mod stock;
 pub mod stranger;
 pub mod subject;

@@ -68,8 +68,8 @@ pub struct Attacked {
     pub quiet: Figures,
     /// Why the quiet tenant's plugin did not run or answer, and how often.
     pub missed: BTreeMap<String, u64>,
-    /// Resident memory in bytes, every so often.
-    pub resident_bytes: Vec<u64>,
+    /// Resident memory in bytes, every so often: all of it, and what of it free slots keep warm.
+    pub resident_bytes: Vec<[u64; 2]>,
 }
 
 /// What was found.
@@ -90,11 +90,16 @@ pub struct Report {
 }
 
 impl Attacked {
-    /// How much resident memory grew in the second half, in bytes; negative where it shrank.
+    /// How much resident memory beside that of free slots grew in the second half, in bytes; negative where it shrank. Guests that run just
+    /// then are in it, so it is the mean of the last fifth over that of the fifth after the middle.
     pub fn growth_bytes(&self) -> i64 {
-        let at = |part: usize| self.resident_bytes.get(self.resident_bytes.len() * part / 2).or(self.resident_bytes.last());
-        let of = |bytes: Option<&u64>| bytes.and_then(|bytes| i64::try_from(*bytes).ok()).unwrap_or_default();
-        of(self.resident_bytes.last()) - of(at(1))
+        let seen = &self.resident_bytes;
+        let mean = |from: usize, to: usize| {
+            let part = seen.get(seen.len() * from / 10..seen.len() * to / 10).unwrap_or_default();
+            let sum: u64 = part.iter().map(|[all, warm]| all.saturating_sub(*warm)).sum();
+            i64::try_from(sum / (part.len() as u64).max(1)).unwrap_or(i64::MAX)
+        };
+        mean(8, 10) - mean(5, 7)
     }
 }
 
@@ -108,13 +113,16 @@ impl fmt::Display for Attacked {
         if !self.missed.is_empty() {
             writeln!(f, "    the quiet missed     {:?}", self.missed)?;
         }
-        let mib = |bytes: Option<&u64>| bytes.unwrap_or(&0) >> 20;
+        let mib = |bytes: u64| bytes >> 20;
+        let at = |part: usize| {
+            self.resident_bytes.get(self.resident_bytes.len() * part / 4).or(self.resident_bytes.last()).copied().unwrap_or_default()
+        };
+        let quarters: Vec<String> =
+            [0, 1, 2, 3, 4].map(at).iter().map(|[all, warm]| format!("{} + {}", mib(all - warm), mib(*warm))).collect();
         write!(
             f,
-            "    resident memory      {} MiB when it began, {} MiB at most, {} MiB at the end; {:+.1} MiB in its second half",
-            mib(self.resident_bytes.first()),
-            mib(self.resident_bytes.iter().max()),
-            mib(self.resident_bytes.last()),
+            "    resident memory      MiB in use + kept warm by free slots, by quarters: {}; {:+.1} MiB in use in its second half",
+            quarters.join(", "),
             self.growth_bytes() as f64 / f64::from(1 << 20)
         )
     }
@@ -296,15 +304,17 @@ async fn attack(planted: Planted, line: Line, first: Instant, every: Duration, o
     }
 }
 
-/// Resident memory, fifty times while it lasts.
-fn watch(process: u32, lasting: Duration) -> tokio::task::JoinHandle<Vec<u64>> {
+/// Resident memory, a hundred times while it lasts.
+fn watch(process: u32, lasting: Duration) -> tokio::task::JoinHandle<Vec<[u64; 2]>> {
     tokio::spawn(async move {
         let begun = Instant::now();
         let mut seen = Vec::new();
-        let mut every = tokio::time::interval(lasting / 50);
+        let mut every = tokio::time::interval(lasting / 100);
         while begun.elapsed() < lasting {
             every.tick().await;
-            seen.extend(crate::process::resident_bytes_of(process));
+            if let (Ok(all), Ok(warm)) = (crate::process::resident_bytes_of(process), crate::process::warm_bytes_of(process)) {
+                seen.push([all, warm.min(all)]);
+            }
         }
         seen
     })

@@ -121,6 +121,21 @@ pub fn resident_bytes_of(process: u32) -> anyhow::Result<u64> {
     Ok(line.trim().trim_end_matches("kB").trim().parse::<u64>()? * 1024)
 }
 
+/// Of that, what lies behind pages that nobody may touch just now: the warm memory of the pool's free slots, which fills up to the bound that
+/// the start prints, and not beyond.
+pub fn warm_bytes_of(process: u32) -> anyhow::Result<u64> {
+    let maps = std::fs::read_to_string(format!("/proc/{process}/smaps"))?;
+    let (mut is_closed, mut kib) = (false, 0);
+    for line in maps.lines() {
+        if let Some(resident) = line.strip_prefix("Rss:").filter(|_| is_closed) {
+            kib += resident.trim().trim_end_matches("kB").trim().parse::<u64>()?;
+        } else if line.split_whitespace().nth(1).is_some_and(|permissions| permissions.len() == 4 && permissions.ends_with('p')) {
+            is_closed = line.contains(" ---p ");
+        }
+    }
+    Ok(kib * 1024)
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         // It may be gone already.

@@ -261,7 +261,7 @@ impl<'a> Walk<'a> {
             now: *now,
             outcomes: self.plugin.metadata.outcomes.clone(),
             salt_key: [7; 32],
-            last_seen: *seen,
+            last_seen: Box::pin(std::future::ready(Ok(*seen))),
             outbound: Arc::clone(&self.hosts) as _,
             errand: Errand {
                 tenant: tenant.id.clone(),

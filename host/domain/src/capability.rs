@@ -10,7 +10,7 @@ use crate::contact::Moment;
 use crate::flow::plugin::Grant;
 use crate::id::Digest;
 use crate::ports::BoxFuture;
-use crate::request::{Request, Sent};
+use crate::request::{Request, Response, Sent};
 use crate::tenant::directory::{Closure, Person, Queue, QueueStatus};
 use crate::tenant::hours::HoursStatus;
 
@@ -132,6 +132,31 @@ pub enum Ask {
 }
 
 impl Ask {
+    /// The names of all questions, as tapes and trails have them.
+    pub const NAMES: [&'static str; 21] = [
+        "settings.all",
+        "settings.get",
+        "directory.get-queue",
+        "directory.list-queues",
+        "directory.get-queue-status",
+        "directory.get-person",
+        "directory.has-flow",
+        "directory.get-hours",
+        "directory.get-closure",
+        "state.get",
+        "state.set",
+        "state.delete",
+        "state.compare-and-set",
+        "state.increment",
+        "state.list",
+        "outcome.report",
+        "outcome.tokens",
+        "customer.bucket",
+        "customer.last-seen",
+        "customer.get-consent",
+        "http.send",
+    ];
+
     /// Interface and function, for example "state.get".
     pub fn name(&self) -> &'static str {
         match self {
@@ -251,6 +276,21 @@ pub enum Answer {
     Denied(Denial),
 }
 
+impl Answer {
+    /// About how many bytes it is.
+    pub fn weight(&self) -> usize {
+        // What a record of the directory, a number or an error takes, about.
+        const SMALL: usize = 64;
+        match self {
+            Self::Json(Some(json)) => json.len() + SMALL,
+            Self::Entry(Some(entry)) => entry.value.len() + SMALL,
+            Self::Names { items, .. } => items.iter().map(|item| item.len() + SMALL).sum::<usize>() + SMALL,
+            Self::Sent(sent) => sent.iter().map(|sent| sent.result.as_ref().map_or(0, Response::weight) + SMALL).sum(),
+            _ => SMALL,
+        }
+    }
+}
+
 /// One call on the tape.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TapeEntry {
@@ -322,6 +362,16 @@ pub struct Effects {
 pub trait Capabilities: Send {
     /// Answers one. It never fails: what cannot be answered is an [`Answer::Denied`].
     fn ask<'a>(&'a mut self, ask: &'a Ask) -> BoxFuture<'a, Answer>;
+
+    /// Milliseconds until the deadline, as the guest is told; `host_ms` is what the host's clock says.
+    fn time_left(&mut self, host_ms: u64) -> u64 {
+        host_ms
+    }
+
+    /// True where the guest ends here, because the one that it repeats was cut off while it waited for this answer.
+    fn has_ended(&self) -> bool {
+        false
+    }
 
     /// What it would leave behind.
     fn finish(self: Box<Self>) -> Effects;

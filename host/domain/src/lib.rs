@@ -7,6 +7,7 @@
 
 pub mod budget;
 pub mod capability;
+pub mod capture;
 pub mod contact;
 pub mod fallback;
 pub mod flow;
@@ -16,6 +17,7 @@ pub mod priority;
 pub mod quota;
 pub mod refusal;
 pub mod request;
+pub mod retention;
 pub mod tenant;
 pub mod trail;
 pub mod usage;

@@ -39,6 +39,11 @@ impl Function {
         }
     }
 
+    /// The export of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Handle, Self::Notify, Self::Prompt].into_iter().find(|function| function.as_str() == name)
+    }
+
     /// The export interface that a version must have for it.
     pub fn interface(self) -> &'static str {
         match self {

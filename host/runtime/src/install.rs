@@ -135,7 +135,7 @@ async fn described(
     let ran = inner.on_guest_threads(tenant, class, Priority::Background, wall, work).await;
     let Described { result, fuel } = match ran {
         Ok(described) => described?,
-        Err(NotRun::NoPlace | NotRun::Late) => {
+        Err(NotRun::NoPlace | NotRun::Late(_)) => {
             return Err(Refusal::new(Code::Busy, "no guest thread was free; try again").into());
         }
         Err(NotRun::Ended(why)) => return Err(RuntimeFault::Panicked(why).into()),

@@ -23,6 +23,7 @@ mod prepare;
 #[cfg(any(feature = "bench", feature = "fuzz"))]
 pub mod probe;
 mod pulse;
+mod replay;
 mod runtime;
 mod selftest;
 mod threads;
@@ -43,5 +44,6 @@ pub use engine::footprint::Footprint;
 pub use install::{InstallError, Installed};
 pub use prepare::{Prepared, Preparer};
 pub use pulse::GuestPulse;
+pub use replay::{Candidate, NotReplayed, came_to};
 pub use runtime::{Busy, Resident, Runtime, RuntimeFault, RuntimeSettings};
 pub use selftest::SelfTested;

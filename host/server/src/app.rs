@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use jackfield_domain::id::ConnectionId;
 use jackfield_domain::ports::Clock;
+use jackfield_domain::retention::Retention;
 use jackfield_egress::guest::Gate;
 use jackfield_providers::provider::Reply;
 use jackfield_runtime::Runtime;
@@ -17,6 +18,8 @@ use jackfield_store::Store;
 use crate::config::telemetry::Telemetry;
 use crate::health::Health;
 use crate::in_flight::InFlight;
+use crate::keeping::captures::Captures;
+use crate::keeping::retention::Keeping;
 use crate::machine::memory::Memory;
 use crate::metrics::Metrics;
 use crate::pipeline::behind::Behind;
@@ -49,6 +52,10 @@ pub struct App {
     pub telemetry: Telemetry,
     /// Whose turn it is, per contact.
     pub order: Order,
+    /// How many contacts are kept of each tenant.
+    pub keeping: Keeping,
+    /// What it takes to run invocations again.
+    pub captures: Captures,
     /// What was answered and is not written down yet.
     pub behind: Behind,
     /// How the process does, and how near its end it is.
@@ -62,9 +69,18 @@ pub struct App {
 
 impl App {
     /// Puts it together.
-    pub fn new(store: Store, runtime: Runtime, gate: Gate, clock: Arc<dyn Clock>, in_flight_max: usize, telemetry: Telemetry) -> Arc<Self> {
+    pub fn new(
+        store: Store,
+        runtime: Runtime,
+        gate: Gate,
+        clock: Arc<dyn Clock>,
+        in_flight_max: usize,
+        keep_most: Retention,
+        telemetry: Telemetry,
+    ) -> Arc<Self> {
         Arc::new(Self {
             known: Known::new(store.clone()),
+            captures: Captures::begin(store.clone()),
             quotas: Quotas::new(store.ledger(), Arc::clone(&clock)),
             store,
             runtime,
@@ -75,6 +91,7 @@ impl App {
             metrics: Metrics::new(telemetry.metrics_tenants_max),
             telemetry,
             order: Order::default(),
+            keeping: Keeping::new(keep_most),
             behind: Behind::default(),
             health: Health::default(),
             memory: OnceLock::new(),

@@ -16,6 +16,7 @@ pub mod config;
 pub mod directory;
 pub mod gate;
 pub mod health;
+pub mod keeping;
 pub mod listen;
 pub mod machine;
 pub mod metrics;

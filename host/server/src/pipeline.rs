@@ -10,6 +10,7 @@ pub mod order;
 
 mod admit;
 mod assign;
+mod captured;
 mod commit;
 mod invoke;
 mod observe;
@@ -177,7 +178,7 @@ async fn walk(app: &Arc<App>, received: Received, provider: &mut Option<&'static
         if run == 1 && parsed.contact.is_none() {
             span.record("contact", display(&visit.contact.id));
         }
-        let settled = match visit.hear(app, parsed.heard.clone()).await? {
+        let mut settled = match visit.hear(app, parsed.heard.clone()).await? {
             visit::Turn::Host { draft, note } => settle::host_step(app, &mut visit, draft, note, &parsed).await?,
             visit::Turn::Ask(event) => {
                 let admitted = timed(metrics, Step::Admit, admit::admit(&visit, &event, parsed.at)).await; // 4
@@ -188,14 +189,14 @@ async fn walk(app: &Arc<App>, received: Received, provider: &mut Option<&'static
         };
         let reply = timed_now(metrics, Step::Render, || render::render(&visit, &settled, &parsed)); // 8
         if let Some(place) = behind::place(app, &settled) {
-            tell::tell(&visit, &settled, &parsed); // 10
+            tell::tell(app, &visit, &mut settled, &parsed); // 10
             let held = (in_turn, seat);
             behind::write(app, place, behind::Record { visit, settled, reply: reply.clone(), parsed, held }).await;
             return Ok(Answered::Reply(reply.into()));
         }
         let outcome = timed(metrics, Step::Commit, commit::commit(app, &mut visit, &settled, &reply, &parsed)).await?; // 9
         if outcome == commit::Outcome::Committed {
-            tell::tell(&visit, &settled, &parsed); // 10
+            tell::tell(app, &visit, &mut settled, &parsed); // 10
             return Ok(Answered::Reply(reply.into()));
         }
         tracing::info!(run, "the commit met a conflict");

@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::config::environment::Environment;
 use crate::config::listeners::{DoorRules, Listeners};
+use crate::keeping::retention;
 use crate::listen::drain::{self, Doors, Drained};
 use crate::listen::{Door, Inherited, Places};
 use crate::{admin, bootstrap, gate, health, listen, machine, quarantine, quota, selftest, webhook, work};
@@ -71,7 +72,7 @@ pub async fn start_on(config: &Config, environment: &Environment, clock: Arc<dyn
     let runtime = Runtime::start(settings, store.blobs())?;
     quarantine::check(&runtime, config.compile.quarantine).await?;
     let gate = gate::gate(&config.egress, &store, clock.clone())?;
-    let app = App::new(store, runtime, gate, clock, config.in_flight_max, config.telemetry.clone());
+    let app = App::new(store, runtime, gate, clock, config.in_flight_max, config.keep_most, config.telemetry.clone());
     app.memory.get_or_init(|| machine::memory::of(config, &runtime_settings(config, [0; 32])));
     bootstrap::prepare(&app).await?;
     let operator_token = admin::ensure_operator_token(&app).await?;
@@ -117,6 +118,7 @@ async fn listen(app: Arc<App>, config: &Config, inherited: Inherited, known: Kno
     let mut tasks = JoinSet::new();
     tasks.spawn(work::sweep(app.clone(), stopped.clone()));
     tasks.spawn(quota::tend(app.clone(), stopped.clone()));
+    tasks.spawn(retention::tend(app.clone(), stopped.clone()));
     tasks.spawn(health::beat(app.clone(), stopped.clone()));
     tasks.spawn(health::look(app.clone(), config.data.clone(), stopped));
     let Known { operator_token, new_master_key, self_test } = known;
@@ -141,6 +143,7 @@ impl Server {
         let closing = async {
             let _ = tokio::time::timeout(BACKGROUND_PATIENCE, async { while self.tasks.join_next().await.is_some() {} }).await;
             self.app.behind.written().await;
+            self.app.captures.written().await;
             self.app.quotas.end().await;
             self.app.store.close().await;
         };

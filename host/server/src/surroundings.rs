@@ -11,6 +11,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jackfield_domain::capture::CaptureRules;
 use jackfield_domain::fallback::DefaultRoutes;
 use jackfield_domain::flow::Flow;
 use jackfield_domain::flow::plugin::Version;
@@ -55,6 +56,8 @@ pub struct Surroundings {
     pub directory_revision: u64,
     /// The quotas that it meets, its own and those above it.
     pub levels: Arc<Levels>,
+    /// What of it is captured.
+    pub captures: CaptureRules,
     /// Of the tenant and of those above it, when it was read.
     epochs: Vec<(TenantId, u64)>,
     flows: Mutex<HashMap<FlowName, Option<Flow>>>,
@@ -115,7 +118,9 @@ impl Known {
         }
         let (directory, directory_revision) = directory::read(&self.store, &tenant).await?;
         let levels = Arc::new(Levels::read(&self.store, &tenant).await?);
+        let captures = self.store.tenant(id).get::<CaptureRules>(&()).await?.map(|found| found.row).unwrap_or_default();
         Ok(Some(Surroundings {
+            captures,
             levels,
             tenant,
             ancestors,

@@ -37,11 +37,15 @@ impl KeptBlobs {
 
     /// In a folder, which is made where it is not there.
     pub(crate) fn folder(dir: &FilePath) -> Result<Self, StoreFault> {
-        let unusable = |why: String| StoreFault::Open { dir: dir.to_owned(), why };
-        std::fs::create_dir_all(dir).map_err(|e| unusable(format!("{e}; the folder must be writable")))?;
-        let objects = LocalFileSystem::new_with_prefix(dir).map_err(|e| unusable(e.to_string()))?.with_fsync(true);
-        Ok(Self { objects: Arc::new(objects) })
+        Ok(Self { objects: Arc::new(folder(dir)?.with_fsync(true)) })
     }
+}
+
+/// A folder for objects, which is made where it is not there.
+pub(crate) fn folder(dir: &FilePath) -> Result<LocalFileSystem, StoreFault> {
+    let unusable = |why: String| StoreFault::Open { dir: dir.to_owned(), why };
+    std::fs::create_dir_all(dir).map_err(|e| unusable(format!("{e}; the folder must be writable")))?;
+    LocalFileSystem::new_with_prefix(dir).map_err(|e| unusable(e.to_string()))
 }
 
 /// Two digits make a folder, so that none holds more than a few thousand files.

@@ -6,22 +6,24 @@
 //!
 //! It must not touch blobs: the same component may be another tenant's too.
 
+use std::sync::Arc;
+
 use jackfield_domain::id::TenantId;
 use jackfield_domain::ports::rows::{BATCH_WRITES_MAX, Batch, CommitError, Expect, Write};
 use serde_json::Value;
 
-use crate::Shared;
-use crate::fault::StoreFault;
+use crate::fault::{StoreFault, uncommitted};
 use crate::keys::{self, Range, Table};
 use crate::platform::split_owner;
 use crate::seal::{Keyring, is_tombstone, tombstone};
 use crate::things;
+use crate::{Shared, TenantStore};
 
 /// Keys read and removed at a time.
 const STEP: usize = BATCH_WRITES_MAX / 2;
 
 /// Erases a tenant. Refuses with a conflict where the tenant does not exist.
-pub(crate) async fn erase(shared: &Shared, tenant: &TenantId) -> Result<(), CommitError> {
+pub(crate) async fn erase(shared: &Arc<Shared>, tenant: &TenantId) -> Result<(), CommitError> {
     let row = keys::platform(Table::Tenant, tenant.as_str().as_bytes());
     let Some(kept) = shared.rows.get(&row).await? else { return Err(CommitError::Conflict { key: row }) };
     let mut writes = vec![
@@ -39,7 +41,7 @@ pub(crate) async fn erase(shared: &Shared, tenant: &TenantId) -> Result<(), Comm
 }
 
 /// Finishes erasures that a crash cut short.
-pub(crate) async fn resume(shared: &Shared) -> Result<(), StoreFault> {
+pub(crate) async fn resume(shared: &Arc<Shared>) -> Result<(), StoreFault> {
     let range = Range::of_prefix(keys::platform(Table::DataKey, &[]));
     for (key, kept) in shared.rows.scan(&range.from, &range.to, usize::MAX, false).await? {
         let name = key.strip_prefix(range.from.as_slice()).and_then(|name| std::str::from_utf8(name).ok());
@@ -50,7 +52,10 @@ pub(crate) async fn resume(shared: &Shared) -> Result<(), StoreFault> {
     Ok(())
 }
 
-async fn finish(shared: &Shared, tenant: &TenantId) -> Result<(), CommitError> {
+async fn finish(shared: &Arc<Shared>, tenant: &TenantId) -> Result<(), CommitError> {
+    // Noise by now, as everything that was sealed with the tenant's key.
+    let scope = TenantStore { shared: Arc::clone(shared), id: tenant.clone() };
+    scope.drop_captures(|_| true).await.map_err(uncommitted)?;
     // Rows of the platform's scope that belong to the tenant: they say so in their values.
     remove_where(shared, &Range::of_prefix(keys::platform(Table::Connection, &[])), |key, value| {
         split_owner(key, value).is_ok_and(|(owner, _)| owner == *tenant)

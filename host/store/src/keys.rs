@@ -61,11 +61,12 @@ pub enum Table {
     Ledger = b'g',
     Notice = b'n',
     Things = b'o',
+    CaptureRules = b'Z',
 }
 
 impl Table {
     /// All of them.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 38] = [
         Self::Meta,
         Self::Tenant,
         Self::Connection,
@@ -103,6 +104,7 @@ impl Table {
         Self::Ledger,
         Self::Notice,
         Self::Things,
+        Self::CaptureRules,
     ];
 
     /// As messages call it.
@@ -142,6 +144,7 @@ impl Table {
             Self::Ledger => "ledger account",
             Self::Notice => "notice",
             Self::Things => "count of things",
+            Self::CaptureRules => "capture rules",
         }
     }
 

@@ -9,6 +9,7 @@
 
 mod backend;
 mod blobs;
+mod captures;
 mod change;
 mod erase;
 mod fault;
@@ -26,12 +27,14 @@ pub use backend::conformance;
 pub use backend::groups::GroupFigures;
 #[cfg(any(test, feature = "power-cut"))]
 pub use backend::power_cut;
+pub use captures::Segment;
 pub use change::{Change, Counter};
 pub use fault::StoreFault;
 pub use jackfield_domain::ports::rows::{CommitError, Expect};
 pub use keys::{Table, in_words};
 pub use rows::{Found, Level, QueueStatusRow, Retry, RetryId, RoutesRow, Row, SettingsRow};
 pub use scope::contact::{ContactPage, ContactQuery, PAGE_MAX, SCAN_ROWS_MAX};
+pub use scope::forget::{FORGET_STEP, Forgotten};
 pub use scope::platform::{PlatformChange, PlatformStore};
 pub use scope::tenant::TenantStore;
 pub use scope::things::{Counted, is_count};
@@ -49,6 +52,8 @@ use jackfield_domain::ports::ledger::Ledger;
 use jackfield_domain::ports::outbound::Secrets;
 use jackfield_domain::ports::rows::Rows;
 use jackfield_domain::ports::state::State;
+use object_store::ObjectStore;
+use object_store::memory::InMemory;
 use tokio::sync::OnceCell;
 
 use scope::{contact, ledger, platform, secrets, state, tenant, things, usage};
@@ -63,6 +68,8 @@ pub struct Store {
 pub(crate) struct Shared {
     pub rows: Arc<dyn Rows>,
     pub blobs: Arc<dyn Blobs>,
+    /// Segments of captures.
+    pub captures: Arc<dyn ObjectStore>,
     pub keyring: seal::Keyring,
     pub instance: OnceCell<instance::Instance>,
     pub lanes: state::Lanes,
@@ -84,12 +91,13 @@ impl Store {
         let opening = tokio::task::spawn_blocking(move || {
             let rows = backend::sled::Sled::open(&place)?;
             let blobs = blobs::KeptBlobs::folder(&place.join(blobs::FOLDER))?;
-            Ok::<_, StoreFault>((rows, blobs))
+            let captures = blobs::folder(&place.join(captures::FOLDER))?;
+            Ok::<_, StoreFault>((rows, blobs, captures))
         });
         let opened = opening.await.map_err(|e| StoreFault::Open { dir: dir.to_owned(), why: format!("opening was interrupted: {e}") })?;
-        let (rows, blobs) = opened?;
+        let (rows, blobs, captures) = opened?;
         let groups = rows.groups();
-        let store = Self::counted(Arc::new(rows), Arc::new(blobs), master, Some(groups));
+        let store = Self::counted(Arc::new(rows), Arc::new(blobs), Arc::new(captures), master, Some(groups));
         if let Err(fault) = store.begin().await {
             store.close().await;
             return Err(fault);
@@ -111,16 +119,21 @@ impl Store {
 
     /// Over backends of the caller's choice.
     pub fn over(rows: Arc<dyn Rows>, blobs: Arc<dyn Blobs>, master: MasterKey) -> Self {
-        Self::counted(rows, blobs, master, None)
+        Self::counted(rows, blobs, Arc::new(InMemory::new()), master, None)
     }
 
-    fn counted(rows: Arc<dyn Rows>, blobs: Arc<dyn Blobs>, master: MasterKey, groups: Option<Arc<backend::groups::Groups>>) -> Self {
+    fn counted(
+        rows: Arc<dyn Rows>,
+        blobs: Arc<dyn Blobs>,
+        captures: Arc<dyn ObjectStore>,
+        master: MasterKey,
+        groups: Option<Arc<backend::groups::Groups>>,
+    ) -> Self {
         let epochs = Arc::new(backend::watched::Epochs::default());
         let rows: Arc<dyn Rows> = Arc::new(backend::watched::Watched::new(rows, Arc::clone(&epochs)));
         let keyring = seal::Keyring::new(Arc::clone(&rows), &master);
-        Self {
-            shared: Arc::new(Shared { rows, blobs, keyring, instance: OnceCell::new(), lanes: state::Lanes::default(), epochs, groups }),
-        }
+        let (instance, lanes) = (OnceCell::new(), state::Lanes::default());
+        Self { shared: Arc::new(Shared { rows, blobs, captures, keyring, instance, lanes, epochs, groups }) }
     }
 
     /// One tenant's scope.

@@ -6,6 +6,7 @@
 //!
 //! It must not build whole keys: a row gives its own part only, and `keys` puts the tenant before it.
 
+use jackfield_domain::capture::CaptureRules;
 use jackfield_domain::contact::{Contact, Moment};
 use jackfield_domain::fallback::DefaultRoutes;
 use jackfield_domain::flow::Flow;
@@ -173,6 +174,7 @@ row!(Person, Person, sealed: true, EntryName, |row| row.name.clone(), |id| texts
 row!(TenantSecret, Secret, sealed: true, EntryName, |row| row.handle.clone(), |id| texts([id.as_str()]));
 row!(Hours, Hours, sealed: false, EntryName, |row| row.name.clone(), |id| texts([id.as_str()]));
 row!(Closure, Closure, sealed: false, (), |_row| (), |_id| Vec::new());
+row!(CaptureRules, CaptureRules, sealed: true, (), |_row| (), |_id| Vec::new());
 row!(QuotaRow, Quota, sealed: false, (), |_row| (), |_id| Vec::new());
 row!(Notice, Notice, sealed: false, (Moment, String), |row| (row.at, row.name()), |id| {
     let mut part = id.0.to_be_bytes().to_vec();

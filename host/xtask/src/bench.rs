@@ -124,7 +124,7 @@ fn call(store: &Store, installed: &Installed) -> anyhow::Result<impl Fn() -> Cal
             now: contact.started,
             outcomes: Vec::new(),
             salt_key: [3; 32],
-            last_seen: None,
+            last_seen: Box::pin(std::future::ready(Ok(None))),
             outbound: outbound.clone(),
             errand: errand.clone(),
         })),

@@ -21,6 +21,8 @@ pub(crate) enum What {
     Recycled,
     /// The same invocation a thousand times, from fresh compiles and mapped artifacts.
     Determinism,
+    /// 10,000 captured invocations, replayed on the same server, after a restart, on a copy, and against a candidate.
+    Replay,
     /// A quiet tenant beside all the hostile ones at once; 600 seconds.
     Neighbours,
     /// The same, shorter, for each stretch of fuel between two yields; 60 seconds each.
@@ -60,6 +62,11 @@ pub(crate) fn run(what: What, rounds: Option<u32>) -> anyhow::Result<()> {
             let tenants = rounds.unwrap_or(1_000);
             let report = tokio::runtime::Runtime::new()?.block_on(jackfield_tests::capacity::run(tenants))?;
             println!("{report}");
+        }
+        What::Replay => {
+            let report = tokio::runtime::Runtime::new()?.block_on(jackfield_tests::replays::run(rounds.unwrap_or(10_000), 37))?;
+            println!("{report}");
+            report.hold()?;
         }
         What::Recycled => return crate::proofs::recycled(rounds),
         What::Determinism => return crate::proofs::determinism(rounds),

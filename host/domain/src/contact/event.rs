@@ -232,6 +232,11 @@ impl Event {
         }
     }
 
+    /// True where it holds what was asked for as sensitive.
+    pub fn is_sensitive(&self) -> bool {
+        matches!(self, Self::Input(input) if input.sensitive)
+    }
+
     /// A copy for the trail: what was asked for as sensitive is masked, and its length does not show either.
     pub fn masked(&self) -> Self {
         match self {

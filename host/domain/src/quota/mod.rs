@@ -112,6 +112,11 @@ pub fn admit(asking: &Asking<'_>) -> Result<Pass, Barred> {
     Ok(Pass { limits })
 }
 
+/// A pass for running again what was captured: it charges nobody, and its limits are those of the one that it repeats.
+pub fn replay_pass(limits: Limits) -> Pass {
+    Pass { limits }
+}
+
 /// A pass for what runs once per upload and belongs to no contact: small, and without any capability.
 pub fn describe_pass() -> Pass {
     const DESCRIBE_FUEL_MAX: u64 = 200_000_000;

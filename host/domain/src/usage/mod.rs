@@ -144,6 +144,14 @@ pub fn of(turn: &Turn, entry: Entry) -> BTreeMap<Option<ReleaseNumber>, Tally> {
     rows
 }
 
+/// What replays add: they are nobody's events, and still run.
+pub fn of_replays(invocations: u64, fuel: u64) -> Tally {
+    let mut tally = Tally::default();
+    tally.add(Figure::Invocations, invocations);
+    tally.add(Figure::Fuel, fuel);
+    tally
+}
+
 fn answered(row: &mut Tally, turn: &Turn, begun: bool) {
     row.add(Figure::Events, 1);
     row.add(Figure::ContactsBegun, u64::from(begun));

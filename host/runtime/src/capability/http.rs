@@ -76,7 +76,7 @@ impl Host for Guest {
     async fn time_left(&mut self) -> Result<u64> {
         // There is no way to say "exhausted" here; a guest that asks for ever is ended by the same count as any other.
         let _allowed = self.meter.count_call(0)?;
-        let left_ms = self.time.left_ms();
+        let left_ms = self.capabilities.time_left(self.time.left_ms());
         self.tape.record_named("http.time-left", &(), &Answer::Number(i64::try_from(left_ms).unwrap_or(i64::MAX)));
         Ok(left_ms)
     }

@@ -10,6 +10,7 @@ mod http;
 pub mod live;
 mod log;
 mod outcome;
+pub mod replay;
 mod settings;
 mod state;
 

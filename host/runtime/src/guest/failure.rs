@@ -8,7 +8,7 @@ use jackfield_domain::budget::{Limit, Limits};
 use jackfield_domain::fallback::{Failure, FailureKind};
 use wasmtime::{Error, PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
-use crate::guest::limits::{Ended, Meter};
+use crate::guest::limits::{Ended, Meter, WaitedInVain};
 use crate::wasi::Exited;
 
 /// Functions that are named in a detail: the innermost say what happened, the rest is the toolchain's.
@@ -37,6 +37,9 @@ pub(crate) fn leaves_fuel_uncounted(error: &Error) -> bool {
 fn kind(error: &Error, stage: Stage, meter: &Meter) -> FailureKind {
     if let Some(Ended(limit)) = error.downcast_ref::<Ended>() {
         return FailureKind::Limit(*limit);
+    }
+    if error.is::<WaitedInVain>() {
+        return FailureKind::CapabilityTimeout;
     }
     if error.is::<PoolConcurrencyLimitError>() {
         return FailureKind::NotReady;

@@ -25,6 +25,11 @@ const ANSWER_BYTES_MAX: u64 = 4 * 1024 * 1024;
 #[error("{}", .0.code())]
 pub(crate) struct Ended(pub(crate) Limit);
 
+/// Ends a replay where the invocation that it repeats waited in vain.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} did not answer in time")]
+pub(crate) struct WaitedInVain(pub(crate) &'static str);
+
 /// Whether a call of a capability goes ahead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Allowed {

@@ -23,9 +23,9 @@ use rand_chacha::rand_core::SeedableRng;
 use tracing::{Instrument as _, debug_span};
 use wasmtime::{Result, StoreContextMut};
 
-use self::limits::{Allowed, Ended, Meter};
+use self::limits::{Allowed, Ended, Meter, WaitedInVain};
 use self::log::Log;
-use self::tape::{Tape, answer_bytes};
+use self::tape::Tape;
 use self::time::Time;
 use crate::turnstile::Place;
 
@@ -106,7 +106,7 @@ impl Guest {
                 note(&mut self.tape, &mut self.meter, &ask, &answer);
                 answer
             }
-            None => self.put(&ask).await,
+            None => self.put(&ask).await?,
         };
         if answer == Answer::Denied(Denial::Full) {
             self.meter.count_full(argument_bytes)?;
@@ -116,15 +116,18 @@ impl Guest {
 
     /// Asks, and records the answer at once: what went out over the network is in the trail also where the guest is ended while it
     /// waits for its worker.
-    async fn put(&mut self, ask: &Ask) -> Answer {
+    async fn put(&mut self, ask: &Ask) -> Result<Answer, WaitedInVain> {
         let began = Instant::now();
         self.meter.asking = Some(ask.name());
         let span = debug_span!("capability", otel.name = ask.name());
         let (capabilities, tape, meter) = (&mut self.capabilities, &mut self.tape, &mut self.meter);
         let asked = async {
             let answer = capabilities.ask(ask).instrument(span).await;
+            if capabilities.has_ended() {
+                return Err(WaitedInVain(ask.name()));
+            }
             note(tape, meter, ask, &answer);
-            answer
+            Ok(answer)
         };
         let answer = match &mut self.place {
             // The network takes longer than any guest computes: its worker goes to another meanwhile.
@@ -144,7 +147,7 @@ impl Guest {
 
 /// Counts an answer and puts it onto the tape.
 fn note(tape: &mut Tape, meter: &mut Meter, ask: &Ask, answer: &Answer) {
-    meter.count_answer(answer_bytes(answer));
+    meter.count_answer(answer.weight());
     if let Answer::Sent(sent) = answer {
         sent.iter().for_each(|sent| meter.count_traffic(sent.record.sent_bytes, sent.record.received_bytes));
     }
@@ -158,6 +161,11 @@ fn note(tape: &mut Tape, meter: &mut Meter, ask: &Ask, answer: &Answer) {
 pub(crate) async fn toll(store: &mut StoreContextMut<'_, Guest>, fuel: u64) -> Result<()> {
     let left = store.get_fuel()?.saturating_sub(fuel);
     store.set_fuel(left)?;
+    if left == 0 {
+        // The engine would say so once the guest runs again. A guest without fuel gets no work out of the host first, and one that is
+        // replayed up to where it was cut off asks nothing more than it asked then.
+        return Err(wasmtime::Trap::OutOfFuel.into());
+    }
     let guest = store.data_mut();
     if guest.yielded_at_fuel.saturating_sub(left) >= guest.yield_fuel {
         guest.yielded_at_fuel = left;

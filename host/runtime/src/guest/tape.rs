@@ -5,7 +5,6 @@
 
 use jackfield_domain::capability::{Answer, Ask, TapeEntry};
 use jackfield_domain::id::Digest;
-use jackfield_domain::request::Response;
 use serde::Serialize;
 
 /// The tape of one invocation.
@@ -31,23 +30,6 @@ impl Tape {
     pub(crate) fn into_entries(self) -> Vec<TapeEntry> {
         self.entries
     }
-}
-
-/// About how many bytes an answer gives the guest.
-pub(crate) fn answer_bytes(answer: &Answer) -> usize {
-    // What a record of the directory, a number or an error takes, about.
-    const SMALL: usize = 64;
-    match answer {
-        Answer::Json(Some(json)) => json.len() + SMALL,
-        Answer::Entry(Some(entry)) => entry.value.len() + SMALL,
-        Answer::Names { items, .. } => items.iter().map(|item| item.len() + SMALL).sum::<usize>() + SMALL,
-        Answer::Sent(sent) => sent.iter().map(|sent| sent.result.as_ref().map_or(0, response_bytes) + SMALL).sum(),
-        _ => SMALL,
-    }
-}
-
-fn response_bytes(response: &Response) -> usize {
-    response.headers.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() + response.body.len()
 }
 
 #[cfg(test)]

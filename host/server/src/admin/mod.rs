@@ -7,6 +7,7 @@
 //! It must not be reachable where webhooks are, and it shows no secret that it was ever given.
 
 pub mod addresses;
+pub mod captures;
 pub mod compile;
 pub mod connections;
 pub mod contacts;
@@ -19,6 +20,7 @@ pub mod host;
 pub mod plugins;
 pub mod quotas;
 pub mod releases;
+pub mod replays;
 pub mod routes;
 pub mod secrets;
 pub mod settings;

@@ -16,8 +16,8 @@ use super::compile::{ahead, jobs, poison};
 use super::directory::{closure, hours, people, queues};
 use super::door::guard::{Who, enter};
 use super::{
-    addresses, connections, contacts, default_routes, egress, flows, host, plugins, quotas, releases, secrets, settings, tenants, tokens,
-    usage,
+    addresses, captures, connections, contacts, default_routes, egress, flows, host, plugins, quotas, releases, replays, secrets, settings,
+    tenants, tokens, usage,
 };
 use crate::app::App;
 use crate::metrics::page;
@@ -130,6 +130,9 @@ fn tenant_level() -> Vec<Entry> {
         at(Method::GET, "/v1/tenants/{tenant}/contacts", Tenant, contacts::find),
         at(Method::GET, "/v1/tenants/{tenant}/contacts/{contact}", Tenant, contacts::show),
         at(Method::POST, "/v1/tenants/{tenant}/contacts/{contact}/tokens", Tenant, quotas::report_tokens),
+        at(Method::POST, "/v1/tenants/{tenant}/contacts/{contact}/replay", Tenant, replays::one),
+        at(Method::GET, "/v1/tenants/{tenant}/captures", Tenant, captures::show),
+        at(Method::PUT, "/v1/tenants/{tenant}/captures", Tenant, captures::set),
         at(Method::GET, "/v1/tenants/{tenant}/quotas", Tenant, quotas::show),
         at(Method::PUT, "/v1/tenants/{tenant}/quotas", Tenant, quotas::set),
         at(Method::GET, "/v1/tenants/{tenant}/quotas/effective", Tenant, quotas::effective),
@@ -147,6 +150,7 @@ fn flow_level() -> Vec<Entry> {
         at(Method::PATCH, "/v1/tenants/{tenant}/flows/{flow}", Tenant, flows::change),
         at(Method::DELETE, "/v1/tenants/{tenant}/flows/{flow}", Tenant, flows::delete),
         at(Method::GET, "/v1/tenants/{tenant}/flows/{flow}/egress", Tenant, egress::show),
+        at(Method::POST, "/v1/tenants/{tenant}/flows/{flow}/replay", Tenant, replays::window),
         at(Method::GET, "/v1/tenants/{tenant}/flows/{flow}/settings", Tenant, settings::show_flows),
         at(Method::PUT, "/v1/tenants/{tenant}/flows/{flow}/settings", Tenant, settings::set_flows),
         at(Method::GET, "/v1/tenants/{tenant}/flows/{flow}/routes", Tenant, default_routes::show_flows),

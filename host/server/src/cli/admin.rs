@@ -10,8 +10,10 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::nouns::{
-    address, closure, connection, contacts, entry, flow, host, hours, plugin, quota, route, secret, settings, tenant, token, usage,
+    address, captures, closure, connection, contacts, entry, flow, host, hours, plugin, quota, route, secret, settings, tenant, token,
+    usage,
 };
+use super::replay::Replay;
 use super::session::{Outcome, Session};
 use super::{Globals, bench, explain, print};
 
@@ -65,6 +67,11 @@ pub enum AdminCommand {
     Contacts(contacts::Contacts),
     /// Why did this call go there? The timeline of a contact.
     Explain(explain::Explain),
+    /// Run what was captured again: a contact, or a window against a release.
+    Replay(Replay),
+    /// What of contacts is captured, so that it can be run again.
+    #[command(subcommand)]
+    Captures(captures::Captures),
     /// Tokens for this API.
     #[command(subcommand)]
     Token(token::Token),
@@ -109,6 +116,8 @@ pub(super) async fn asked(command: AdminCommand, globals: &Globals, out: Box<dyn
         AdminCommand::Host(verb) => verb.run(&session).await,
         AdminCommand::Contacts(verb) => verb.run(&session).await,
         AdminCommand::Explain(asked) => asked.run(&session).await,
+        AdminCommand::Replay(asked) => asked.run(&session).await,
+        AdminCommand::Captures(verb) => verb.run(&session).await,
         AdminCommand::Token(verb) => verb.run(&session).await,
         AdminCommand::Usage(asked) => asked.run(&session).await,
     }

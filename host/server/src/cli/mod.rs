@@ -9,6 +9,7 @@ mod bench;
 pub mod explain;
 pub mod nouns;
 pub mod prepare;
+pub mod replay;
 
 mod print;
 mod session;

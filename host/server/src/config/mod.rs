@@ -13,6 +13,8 @@ pub mod telemetry;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use jackfield_domain::budget::Plan;
+use jackfield_domain::retention::Retention;
 use serde::Deserialize;
 
 /// Most of a webhook's body: Twilio's are under 8 KiB, a batch of WhatsApp messages under 200.
@@ -66,6 +68,8 @@ struct Raw {
     compile_memory_mib_max: Option<u64>,
     compile_cpu_seconds_max: Option<u64>,
     in_flight_max: Option<usize>,
+    keep_days_max: Option<u32>,
+    keep_contacts_max: Option<u64>,
     egress: egress::RawEgress,
     listeners: Option<listeners::RawListeners>,
     telemetry: Option<telemetry::RawTelemetry>,
@@ -111,6 +115,8 @@ pub struct Config {
     pub yield_fuel: u64,
     /// Events that are answered at once; each tenant gets a quarter of them.
     pub in_flight_max: usize,
+    /// What is kept of any tenant's contacts at most, whatever its plan says.
+    pub keep_most: Retention,
     /// Connections: how many, from whom, for how long, and how they end.
     pub listeners: listeners::Listeners,
     /// What is told to whoever watches.
@@ -141,6 +147,7 @@ impl Config {
             }
         };
         let data = overrides.data.or(raw.data).unwrap_or_else(|| PathBuf::from("jackfield-data"));
+        let plan_most = Retention::of(Plan::Maximum);
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let files_max = crate::machine::allowed().files.unwrap_or(1 << 20);
         Ok(Self {
@@ -180,6 +187,16 @@ impl Config {
                 65_536,
                 "16 to 65,536 is possible: each may hold its request in memory",
             )?,
+            keep_most: Retention {
+                days: within("keep_days_max", raw.keep_days_max.unwrap_or(plan_most.days), 1, plan_most.days, "1 to 400 is possible")?,
+                contacts_max: within(
+                    "keep_contacts_max",
+                    raw.keep_contacts_max.unwrap_or(plan_most.contacts_max),
+                    1,
+                    plan_most.contacts_max,
+                    "1 to 5,000,000 is possible",
+                )?,
+            },
             data,
             compiler,
             compile: compiler::read(raw.compile_quarantine.as_deref(), raw.compile_memory_mib_max, raw.compile_cpu_seconds_max)?,
@@ -210,6 +227,37 @@ mod tests {
         assert!(read("small_slots = \"many\"").unwrap_err().to_string().contains("line 1"));
         let config = read("small_slots = 12\ndata = \"d\"").unwrap();
         assert_eq!((config.small_slots, config.master_key_file), (12, PathBuf::from("d/master.key")));
+    }
+
+    /// The settings that the example shows, as lines of a configuration.
+    fn shown() -> String {
+        let example = include_str!("../../jackfield.example.toml");
+        let settings = example.lines().filter_map(|line| {
+            let bare = line.strip_prefix("# ").unwrap_or(line);
+            let is_setting = bare.split_once(" = ").is_some_and(|(name, _)| name.chars().all(|c| c.is_ascii_lowercase() || c == '_'));
+            (is_setting || bare.starts_with('[')).then_some(bare)
+        });
+        settings.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn the_example_shows_every_setting_with_the_value_that_holds_without_it() {
+        let shown = shown();
+        // What depends on the machine, or names a file that is not there.
+        let machine = ["guest_workers", "extra_roots", "hooks_connections_max", "admin_connections_max", "per_peer_max", "otlp_endpoint"];
+        let plain: Vec<&str> = shown.lines().filter(|line| !machine.iter().any(|name| line.starts_with(name))).collect();
+        assert_eq!(format!("{:?}", read(&plain.join("\n")).unwrap()), format!("{:?}", read("").unwrap()));
+        // Serde names all fields of a table where one is unknown.
+        for table in ["", "egress", "listeners", "telemetry"] {
+            let header = if table.is_empty() { String::new() } else { format!("[{table}]\n") };
+            let refused = read(&format!("{header}no_such_setting = 1")).unwrap_err().to_string();
+            let fields: Vec<&str> = refused.split('`').skip(3).step_by(2).collect();
+            assert!(fields.len() > 2, "{refused}");
+            for field in fields {
+                let is_shown = shown.lines().any(|line| line == format!("[{field}]") || line.starts_with(&format!("{field} = ")));
+                assert!(is_shown, "the example does not show {table} {field}");
+            }
+        }
     }
 
     #[test]

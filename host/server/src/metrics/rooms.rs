@@ -115,6 +115,13 @@ fn of_the_way_out(now: &mut Registry, app: &App) {
 }
 
 fn of_the_store(now: &mut Registry, app: &App) {
+    let (kept, forgotten) = app.keeping.figures();
+    gauge(now, "contacts_kept", "Contacts that are kept with their trails", kept);
+    counter(now, "contacts_forgotten", "Contacts that were older or more than their tenant's plan keeps", forgotten);
+    let captures = app.captures.counts();
+    counter(now, "captures_kept", "Invocations that can be run again", captures.kept);
+    counter(now, "captures_dropped", "Captures that found no room", captures.dropped);
+    counter(now, "captures_lost", "Captures that could not be put", captures.lost);
     gauge(now, "store_healthy", "1 while the store acknowledges", u64::from(app.store.health().is_ok()));
     if let Some(figures) = app.store.groups() {
         now.register_collector(Box::new(Groups(figures)));

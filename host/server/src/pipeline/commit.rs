@@ -45,6 +45,9 @@ pub(super) async fn commit(app: &App, visit: &mut Visit, settled: &Settled, repl
             Ok(()) => {
                 app.metrics.turn(&visit.tenant.id, &turn);
                 visit.quota.kept();
+                if visit.revision.is_none() {
+                    app.keeping.began(&visit.tenant.id);
+                }
                 if hangs_up(settled) {
                     visit.quota.over(&visit.contact.id);
                 }

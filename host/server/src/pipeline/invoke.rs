@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use jackfield_domain::budget::{FIRST_ATTEMPT_PERCENT, Limits, SECOND_ATTEMPT_FLOOR_MS};
 use jackfield_domain::capability::{Answer, Effects, TapeEntry};
+use jackfield_domain::capture::Capture;
 use jackfield_domain::contact::decision::{Action, Vetted};
 use jackfield_domain::contact::event::Event;
 use jackfield_domain::fallback::{AnsweredBy, Failure, FailureKind, World, vet};
@@ -16,6 +17,7 @@ use jackfield_domain::flow::plugin::Grant;
 use jackfield_domain::flow::release::Release;
 use jackfield_domain::id::Digest;
 use jackfield_domain::ports::outbound::Errand;
+use jackfield_domain::ports::rows::RowsFault;
 use jackfield_domain::ports::spending::{Reserved, Spending as _};
 use jackfield_domain::ports::state::StateSpace;
 use jackfield_domain::quota::meter::Meter;
@@ -28,6 +30,7 @@ use jackfield_runtime::{Call, Function, Outcome, Ran};
 use tracing::Instrument as _;
 
 use super::assign::{Plan, Runnable};
+use super::captured;
 use super::parse::Parsed;
 use super::render::scene;
 use super::visit::Visit;
@@ -42,6 +45,8 @@ pub(super) struct Attempt {
     pub record: AttemptRecord,
     pub effects: Effects,
     pub space: StateSpace,
+    /// What it takes to run it again, where that may be kept.
+    pub capture: Option<Capture>,
 }
 
 /// Step 6's gift.
@@ -136,24 +141,17 @@ async fn attempt(
         context: None,
     };
     let span = span(visit, visit.turn(), &number, release.number);
-    let Ran { result, used, tape, log, effects, waited } = app.runtime.call(pass, call).instrument(span).await;
+    let begun = captured::begin(app, visit, event, &call, &of);
+    let ran = app.runtime.call(pass, call).instrument(span).await;
+    let capture = captured::finish(begun, &ran);
+    let Ran { result, used, tape, log, effects, waited } = ran;
     visit.quota.settle(fuel, used.fuel);
     visit.quota.owe(Meter::AiTokens, tokens(&effects)).await;
     app.metrics.took(Step::Place, waited);
-    let result = result.and_then(|outcome| match outcome {
-        Outcome::Draft(draft) => {
-            let abilities = parsed.provider.abilities(scene);
-            let world = World {
-                directory: &visit.directory,
-                limits: &limits,
-                listed: Some(&version.metadata.actions),
-                abilities: abilities.as_ref(),
-            };
-            vet(draft, &world)
-        }
-        Outcome::Persona(_) | Outcome::Nothing => Err(Failure::new(FailureKind::BrokeAbi, "router.handle gave back no decision")),
-    });
-    let result = match result {
+    let abilities = parsed.provider.abilities(scene);
+    let listed = Some(version.metadata.actions.as_slice());
+    let world = World { directory: &visit.directory, limits: &limits, listed, abilities: abilities.as_ref() };
+    let result = match result.and_then(|outcome| judge(outcome, &world)) {
         Ok(vetted) => pay_messages(visit, vetted).await,
         failed => failed,
     };
@@ -174,7 +172,15 @@ async fn attempt(
         outcomes: if result.is_ok() { effects.outcomes.clone() } else { Vec::new() },
         tokens: effects.tokens.clone(),
     };
-    Attempt { by, result, record, effects, space }
+    let capture = capture.map(|capture| Capture { tape, ..capture });
+    Attempt { by, result, record, effects, space, capture }
+}
+
+fn judge(outcome: Outcome, world: &World<'_>) -> Result<Vetted, Failure> {
+    match outcome {
+        Outcome::Draft(draft) => vet(draft, world),
+        Outcome::Persona(_) | Outcome::Nothing => Err(Failure::new(FailureKind::BrokeAbi, "router.handle gave back no decision")),
+    }
 }
 
 /// Messages that a decision sends are spent before it is one.
@@ -217,9 +223,9 @@ pub(super) async fn live_parts(
     parsed: &Parsed,
 ) -> LiveParts {
     let scope = app.store.tenant(&visit.tenant.id);
-    // Without the key a bucket is still stable within the tenant, and an unknown last contact is told as none.
+    // Without the key a bucket is still stable within the tenant.
     let salt_key = scope.salt_key().await.unwrap_or_default();
-    let last_seen = scope.last_seen(&visit.contact.arrival.customer.address.raw, &visit.contact.id).await.ok().flatten();
+    let (customer, before) = (visit.contact.arrival.customer.address.raw.clone(), visit.contact.id);
     LiveParts {
         settings: release.settings.clone(),
         directory: visit.directory.clone(),
@@ -230,7 +236,7 @@ pub(super) async fn live_parts(
         now: parsed.at,
         outcomes: outcomes.to_vec(),
         salt_key,
-        last_seen,
+        last_seen: Box::pin(async move { scope.last_seen(&customer, &before).await.map_err(|fault| RowsFault { why: fault.to_string() }) }),
         outbound: Arc::new(app.gate.clone()),
         errand: Errand {
             tenant: visit.tenant.id.clone(),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jackfield_domain::capability::Effects;
+use jackfield_domain::capture::Capture;
 use jackfield_domain::contact::decision::{Action, Decision, Draft};
 use jackfield_domain::contact::event::Event;
 use jackfield_domain::fallback::{self, AnsweredBy, Case, DefaultRoute, DefaultRoutes, Step, World, vet};
@@ -31,6 +32,8 @@ pub(super) struct Settled {
     pub answered_by: AnsweredBy,
     pub barred: Option<Barred>,
     pub attempts: Vec<AttemptRecord>,
+    /// What it takes to run the attempts again, as far as it may be kept.
+    pub captures: Vec<Capture>,
     /// Of the answering attempt.
     pub effects: Option<(StateSpace, Effects)>,
     pub notes: Vec<String>,
@@ -54,12 +57,14 @@ pub(super) async fn settle(app: &App, visit: &mut Visit, event: Event, tried: Tr
     let mut records = Vec::with_capacity(attempts.len());
     let mut effects = Vec::with_capacity(attempts.len());
     let mut results = Vec::with_capacity(attempts.len());
+    let mut captures = Vec::new();
     for attempt in attempts {
         if let Err(failure) = &attempt.result {
             visit.contact.failures.push(failure.code().to_owned());
         }
         results.push(fallback::Tried { by: attempt.by, result: attempt.result });
         records.push(attempt.record);
+        captures.extend(attempt.capture);
         effects.push((attempt.space, attempt.effects));
     }
     let scene = render::scene(visit, parsed);
@@ -80,6 +85,7 @@ pub(super) async fn settle(app: &App, visit: &mut Visit, event: Event, tried: Tr
         answered_by: settled.answered_by,
         barred,
         attempts: records,
+        captures,
         effects: settled.attempt.and_then(|at| effects.into_iter().nth(at)),
         notes: settled.passed_over,
         by_host: false,
@@ -112,6 +118,7 @@ pub(super) async fn host_step(app: &App, visit: &mut Visit, draft: Draft, note: 
         answered_by: settled.answered_by,
         barred: None,
         attempts: Vec::new(),
+        captures: Vec::new(),
         effects: None,
         notes,
         by_host: true,

@@ -47,7 +47,7 @@ impl Watched {
 }
 
 /// Tables whose rows a call looks up and does not write.
-const SET_UP: [Table; 12] = [
+const SET_UP: [Table; 13] = [
     Table::Flow,
     Table::Plugin,
     Table::Version,
@@ -60,6 +60,7 @@ const SET_UP: [Table; 12] = [
     Table::Routes,
     Table::TenantBinding,
     Table::Quota,
+    Table::CaptureRules,
 ];
 
 fn changed(batch: &Batch) -> Vec<TenantId> {

@@ -190,7 +190,7 @@ pub(crate) fn call_key(instance: &instance::Instance, connection: &ConnectionId,
     keys::platform(Table::Call, &part)
 }
 
-fn home_key(contact: &ContactId) -> Vec<u8> {
+pub(crate) fn home_key(contact: &ContactId) -> Vec<u8> {
     keys::platform(Table::ContactHome, &contact.to_bytes())
 }
 

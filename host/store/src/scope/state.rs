@@ -74,7 +74,7 @@ fn prefix(space: &StateSpace, scope: Scope) -> Vec<u8> {
 }
 
 /// The contact stands first, so that all that it kept is one range.
-fn contact_part(contact: &ContactId) -> Vec<u8> {
+pub(crate) fn contact_part(contact: &ContactId) -> Vec<u8> {
     let mut part = b"c".to_vec();
     part.extend_from_slice(&contact.to_bytes());
     part

@@ -2,6 +2,7 @@
 
 mod erasing;
 mod finding;
+mod forgetting;
 mod ledger;
 mod places;
 mod plugin_state;

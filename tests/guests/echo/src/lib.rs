@@ -41,6 +41,8 @@ impl router::Guest for Echo {
             _ => return Ok(Decision { actions: vec![Action::Keep], reason: "nothing to say to that".into(), extras: Vec::new() }),
         };
         let answers = questions::ask(&contact);
+        let planted = answers.planted > 0 && last_digits(&contact) < answers.planted;
+        let what = if planted { "something else".to_owned() } else { what };
         let text = format!("echo: {what} on {} from {} to {}", contact.channel, contact.customer.address.raw, contact.entry.raw);
         let mut actions = vec![Action::Say(Prompt { content: PromptContent::Text(text), language: None, voice: None })];
         actions.extend(answers.queue.map(enqueue));
@@ -53,6 +55,12 @@ impl observer::Guest for Echo {
         let count = state::increment(Scope::Tenant, "ended", 1);
         log::write(log::Level::Info, "a contact is over", &[("contact".into(), contact.id), ("count".into(), format!("{count:?}"))]);
     }
+}
+
+/// The last four digits of who called; none are more than all.
+fn last_digits(contact: &Contact) -> u32 {
+    let raw = &contact.customer.address.raw;
+    raw.get(raw.len().saturating_sub(4)..).and_then(|digits| digits.parse().ok()).unwrap_or(u32::MAX)
 }
 
 fn enqueue(queue: String) -> Action {

@@ -15,6 +15,8 @@ use crate::bindings::jackfield::plugin::{customer, directory, http, log, outcome
 pub(crate) struct Answers {
     /// Where the customer goes, where a setting says so.
     pub(crate) queue: Option<String>,
+    /// Callers whose last digits are below that hear something else: how a test plants a change. Read from what was answered anyway.
+    pub(crate) planted: u32,
     /// One line per question, in order.
     pub(crate) told: Vec<String>,
 }
@@ -24,7 +26,9 @@ pub(crate) fn ask(contact: &Contact) -> Answers {
     let mut told = Vec::new();
     let mut tell = |what: &str, answer: &dyn Debug| told.push(format!("{what} = {answer:?}"));
     let queue = settings::get("/queue");
-    tell("settings.all", &settings::all().map(|json| json.len()));
+    let all = settings::all();
+    let planted = all.as_ref().ok().and_then(|json| json.split("\"planted\":\"").nth(1)?.get(..2)?.parse().ok()).unwrap_or(0);
+    tell("settings.all", &all.map(|json| json.len()));
     tell("settings.get", &queue);
     let queue = queue.ok().flatten().map(|json| json.trim_matches('"').to_owned());
     let name = queue.as_deref().unwrap_or("sales");
@@ -61,5 +65,5 @@ pub(crate) fn ask(contact: &Contact) -> Answers {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
     tell("clock", &(since == u128::from(contact.now)));
     tell("random", &RandomState::new().hash_one(0));
-    Answers { queue, told }
+    Answers { queue, planted, told }
 }

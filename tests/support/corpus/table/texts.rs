@@ -85,9 +85,9 @@ fn hoards() -> Vec<Sin> {
         handles("its-own-handles", "makes resources of its own without end"),
         handles("streams", "opens streams and never drops one"),
         handles("timers", "sets timers and never drops one"),
-        of_text("hoards", "random-bytes", "asks for sixty-four megabytes of random numbers at once", Attacks::Abi, BROKE),
+        of_text("hoards", "random-bytes", "asks for sixty-four megabytes of random numbers at once", Attacks::Limit(Limit::Fuel), FUEL),
         of_text("hoards", "random-bytes-for-ever", "asks for random numbers without end", Attacks::Limit(Limit::Fuel), FUEL),
-        of_text("hoards", "zeroes", "prints more zeroes than there are addresses", Attacks::Abi, BROKE),
+        of_text("hoards", "zeroes", "prints more zeroes than there are addresses", Attacks::Limit(Limit::Fuel), FUEL),
     ]
 }
 

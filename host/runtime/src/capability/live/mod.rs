@@ -7,6 +7,7 @@
 //! Grants and budgets are checked before a question comes here. What is checked here is what a question means.
 
 mod kept;
+mod seen;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,8 @@ use serde_json::Value;
 use sha2::Sha256;
 
 use self::kept::{Kept, KeptParts};
+pub use self::seen::LastSeen;
+use self::seen::Seen;
 use crate::abi::v1::customer_id;
 
 /// Names in one page of a list, as the contract says.
@@ -54,8 +57,9 @@ pub struct LiveParts {
     pub outcomes: Vec<String>,
     /// The tenant's own key of `customer.bucket`, so that buckets of two tenants have nothing in common.
     pub salt_key: [u8; 32],
-    /// When the customer's contact before this one began.
-    pub last_seen: Option<Moment>,
+    /// When the customer's contact before this one began; read only where a plugin asks, because it stands in a row of another contact,
+    /// and that may still be on its way to the disk.
+    pub last_seen: LastSeen,
     /// What requests go through.
     pub outbound: Arc<dyn Outbound>,
     /// For whom, and under which rules.
@@ -70,7 +74,7 @@ pub struct Live {
     now: Moment,
     goals: Vec<String>,
     salt_key: [u8; 32],
-    last_seen: Option<Moment>,
+    seen: Seen,
     outbound: Arc<dyn Outbound>,
     errand: Errand,
     kept: Kept,
@@ -97,7 +101,7 @@ impl Live {
             now,
             goals: outcomes,
             salt_key,
-            last_seen,
+            seen: Seen::new(last_seen),
             outbound,
             errand,
             kept,
@@ -191,7 +195,7 @@ impl Live {
             Ask::OutcomeReport { goal, value } => self.report(goal, *value),
             Ask::OutcomeTokens { model, input, output } => self.spend(model, *input, *output),
             Ask::CustomerBucket { salt } => self.bucket(salt),
-            Ask::CustomerLastSeen => Answer::Seen(self.last_seen),
+            Ask::CustomerLastSeen => self.seen.read().await.map_or_else(Answer::Denied, Answer::Seen),
             Ask::CustomerConsent { topic } => self.consent(topic),
             Ask::HttpSend { requests, left_ms } => {
                 Answer::Sent(self.outbound.send(&self.errand, requests, Duration::from_millis(*left_ms)).await)

@@ -97,7 +97,7 @@ fn live_for(stored: Stored, contact: Contact, salt_key: [u8; 32]) -> Live {
         now: 1_000,
         outcomes: vec!["booked".to_owned()],
         salt_key,
-        last_seen: Some(7),
+        last_seen: Box::pin(std::future::ready(Ok(Some(7)))),
         outbound: Arc::new(Nowhere),
         errand: Errand {
             tenant: "acme".parse().unwrap(),

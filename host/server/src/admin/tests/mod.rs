@@ -16,11 +16,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use axum::Router;
 use axum::body::Body;
 use http::{Method, Request, StatusCode, header};
+use jackfield_domain::budget::Plan;
 use jackfield_domain::contact::Moment;
 use jackfield_domain::flow::plugin::{Grant, Metadata, Plugin, SlotClass, Version};
 use jackfield_domain::id::{Digest, TenantId};
 use jackfield_domain::ports::Clock;
 use jackfield_domain::ports::rows::Expect;
+use jackfield_domain::retention::Retention;
 use jackfield_runtime::{Runtime, RuntimeSettings};
 use jackfield_store::{MasterKey, Store};
 use serde_json::{Value, json};
@@ -69,6 +71,11 @@ impl Got {
 
 impl Api {
     pub(crate) async fn new() -> Self {
+        Self::keeping(Retention::of(Plan::Maximum)).await
+    }
+
+    /// Where the platform keeps no more than that of anybody's contacts.
+    pub(crate) async fn keeping(most: Retention) -> Self {
         let artifacts = tempfile::tempdir().unwrap();
         let store = Store::memory(MasterKey::from_bytes([7; 32])).await;
         let settings = RuntimeSettings {
@@ -87,7 +94,7 @@ impl Api {
         let clock = Arc::new(SetClock(AtomicU64::new(NOON)));
         let egress = Egress { allow_private: vec!["127.0.0.0/8".parse().unwrap()], ..Egress::default() };
         let gate = crate::gate::gate(&egress, &store, clock.clone()).unwrap();
-        let app = App::new(store, runtime, gate, clock.clone(), 1_000, Telemetry::quiet());
+        let app = App::new(store, runtime, gate, clock.clone(), 1_000, most, Telemetry::quiet());
         crate::bootstrap::prepare(&app).await.unwrap();
         let operator = super::ensure_operator_token(&app).await.unwrap().unwrap();
         let router = super::router(app.clone());

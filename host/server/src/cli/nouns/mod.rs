@@ -4,6 +4,7 @@
 
 pub mod address;
 mod alone;
+pub mod captures;
 pub mod closure;
 pub mod connection;
 pub mod contacts;
