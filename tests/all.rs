@@ -26,6 +26,7 @@ mod promises {
     mod listeners;
     mod metering;
     mod order;
+    mod planned;
     mod quarantine;
     mod queues;
     mod quotas;

@@ -6,6 +6,7 @@
 pub mod artifacts;
 pub mod bombs;
 pub mod capacity;
+pub mod capturing;
 pub mod collector;
 pub mod corpus;
 pub mod crash;

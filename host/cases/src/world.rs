@@ -162,6 +162,7 @@ fn contact(tenant: &Tenant, start: &Start, address: Address, dialled: &str) -> R
         state_schema: None,
         state_bytes: 0,
         priority: false,
+        test: false,
     })
 }
 

@@ -48,10 +48,9 @@ const WAIT_MAX: Duration = Duration::from_millis(100);
 const LINE_MAX: usize = 512;
 /// Waiting guests of all tenants; each keeps its event in memory.
 const WAITING_MAX: usize = 4_096;
-/// A guest's time is ended by its own thread. Where that one does not get to it, because another guest holds it or because the machine is
-/// full and it stands behind the others, the caller is not kept waiting: the guest is dropped at its next yield, and charged all that it
-/// may have burnt. So long is longer than an end takes on a machine with room.
-const LATE_MAX: Duration = Duration::from_millis(8);
+/// A guest's time is ended by its own thread. Where that one does not get to it in so long, the caller is not kept waiting: the guest is
+/// dropped at its next yield, and charged all that it may have burnt. On a machine with room an end takes less.
+const LATE_MAX: Duration = Duration::from_millis(4);
 
 /// What a runtime needs to know.
 #[derive(Clone)]
@@ -290,6 +289,11 @@ impl Runtime {
     /// What came of a call, once its answer was judged: who only fails is the first to be turned away where there is too much at once.
     pub fn came_to(&self, tenant: &TenantId, answered: bool) {
         self.inner.turnstile.came_to(tenant, answered);
+    }
+
+    /// Runs work of the host's own that nobody on a call waits for, on threads that stand behind those of webhooks and of short guests.
+    pub fn spawn_behind<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+        self.inner.spawn_behind_guests(work)
     }
 
     /// How busy the guests' threads are now.

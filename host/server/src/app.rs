@@ -80,7 +80,7 @@ impl App {
     ) -> Arc<Self> {
         Arc::new(Self {
             known: Known::new(store.clone()),
-            captures: Captures::begin(store.clone()),
+            captures: Captures::begin(store.clone(), runtime.clone()),
             quotas: Quotas::new(store.ledger(), Arc::clone(&clock)),
             store,
             runtime,

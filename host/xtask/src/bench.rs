@@ -170,6 +170,7 @@ fn contact() -> anyhow::Result<Contact> {
         state_schema: None,
         state_bytes: 0,
         priority: false,
+        test: false,
     })
 }
 

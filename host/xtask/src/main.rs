@@ -1,4 +1,4 @@
-//! Runs the project's tasks, one command each: demo, test, guests, bench, soak, fuzz.
+//! Runs the project's tasks, one command each: demo, test, guests, bench, soak, walk, fuzz.
 //!
 //! Developers and CI call it as `cargo xtask`. It is Rust and not a heap of scripts, so that a task works on every machine that can
 //! build the project. What it measures or promises lives in `tests/`; here is only the order of things.
@@ -16,6 +16,7 @@ mod shell;
 mod soak;
 mod test;
 mod tools;
+mod walk;
 
 use std::process::ExitCode;
 
@@ -55,6 +56,12 @@ enum Task {
         #[arg(long)]
         rounds: Option<u32>,
     },
+    /// Walk a new user's path in each language, from an empty folder to a rollback, and say how long each step takes.
+    Walk {
+        /// Only this language.
+        #[arg(long)]
+        lang: Option<walk::Language>,
+    },
     /// Fuzz what strangers send: answers of guests, and uploads. Needs a nightly compiler.
     Fuzz {
         /// Of each target.
@@ -73,6 +80,7 @@ fn main() -> ExitCode {
         Task::Guests => guests::build().map(|_| ()),
         Task::Bench { only } => bench::run(only),
         Task::Soak { what, rounds } => soak::run(what, rounds),
+        Task::Walk { lang } => walk::run(lang),
         Task::Fuzz { seconds, only } => fuzz::run(seconds, only),
     };
     match result {

@@ -21,6 +21,8 @@ pub(crate) enum What {
     Recycled,
     /// The same invocation a thousand times, from fresh compiles and mapped artifacts.
     Determinism,
+    /// What capturing costs: calls with and without, in turns; 20 rounds of 3 seconds each.
+    Capture,
     /// 10,000 captured invocations, replayed on the same server, after a restart, on a copy, and against a candidate.
     Replay,
     /// A quiet tenant beside all the hostile ones at once; 600 seconds.
@@ -62,6 +64,10 @@ pub(crate) fn run(what: What, rounds: Option<u32>) -> anyhow::Result<()> {
             let tenants = rounds.unwrap_or(1_000);
             let report = tokio::runtime::Runtime::new()?.block_on(jackfield_tests::capacity::run(tenants))?;
             println!("{report}");
+        }
+        What::Capture => {
+            let rounds = jackfield_tests::capturing::run(rounds.unwrap_or(20), std::time::Duration::from_secs(3));
+            println!("{}", tokio::runtime::Runtime::new()?.block_on(rounds)?);
         }
         What::Replay => {
             let report = tokio::runtime::Runtime::new()?.block_on(jackfield_tests::replays::run(rounds.unwrap_or(10_000), 37))?;

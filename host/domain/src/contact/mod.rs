@@ -159,6 +159,14 @@ pub struct Contact {
     /// True where no quota bars it, because the address that was dialled was marked so when it arrived.
     #[serde(default)]
     pub priority: bool,
+    /// True where a test caller began it: it runs another release than everybody's, and counts in no statistics of live contacts.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub test: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_false(test: &bool) -> bool {
+    !test
 }
 
 impl Contact {

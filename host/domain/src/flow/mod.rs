@@ -4,6 +4,7 @@
 
 pub mod compared;
 pub mod egress;
+pub mod planned;
 pub mod plugin;
 pub mod release;
 mod schema;
@@ -13,7 +14,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::contact::Moment;
+use crate::contact::{Endpoint, Moment};
 use crate::id::{AliasName, FlowName, TenantId};
 use release::ReleaseNumber;
 
@@ -48,10 +49,18 @@ pub struct Flow {
     pub newest: ReleaseNumber,
     /// The settings that the next release takes.
     pub settings_revision: u32,
+    /// Releases that are to route later, or for a while; in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub planned: Vec<planned::Planned>,
+    /// Customers, by E.164 or as the provider names them, who get the release that an alias points at; their contacts are tests.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub test_callers: BTreeMap<String, AliasName>,
     /// When it was made.
     pub created: Moment,
 }
 
+/// Most test callers of a flow.
+pub const TEST_CALLERS_MAX: usize = 100;
 /// How many former live releases a flow remembers.
 pub const HISTORY_MAX: usize = 20;
 
@@ -59,6 +68,13 @@ impl Flow {
     /// The release that routes.
     pub fn live(&self) -> Option<ReleaseNumber> {
         self.aliases.get(&AliasName::live()).copied()
+    }
+
+    /// The release that a test caller gets; none for everybody else.
+    pub fn for_test_caller(&self, customer: &Endpoint) -> Option<ReleaseNumber> {
+        let alias =
+            customer.e164.as_ref().and_then(|number| self.test_callers.get(number)).or_else(|| self.test_callers.get(&customer.raw))?;
+        self.aliases.get(alias).copied()
     }
 
     /// Points an alias at a release and remembers what `live` was.

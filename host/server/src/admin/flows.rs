@@ -80,6 +80,8 @@ pub(crate) async fn create(State(app): State<Arc<App>>, inside: Inside, Body(new
         aliases: std::collections::BTreeMap::new(),
         history: Vec::new(),
         settings_revision: revision,
+        planned: Vec::new(),
+        test_callers: std::collections::BTreeMap::new(),
         created: now,
     };
     let change = || {

@@ -7,7 +7,6 @@
 //! It must not be reachable where webhooks are, and it shows no secret that it was ever given.
 
 pub mod addresses;
-pub mod captures;
 pub mod compile;
 pub mod connections;
 pub mod contacts;
@@ -17,10 +16,10 @@ pub mod door;
 pub mod egress;
 pub mod flows;
 pub mod host;
+pub mod keeping;
 pub mod plugins;
 pub mod quotas;
 pub mod releases;
-pub mod replays;
 pub mod routes;
 pub mod secrets;
 pub mod settings;

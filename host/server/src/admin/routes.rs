@@ -15,9 +15,11 @@ use http::Method;
 use super::compile::{ahead, jobs, poison};
 use super::directory::{closure, hours, people, queues};
 use super::door::guard::{Who, enter};
+use super::keeping::{captures, replays};
+use super::releases::planned;
 use super::{
-    addresses, captures, connections, contacts, default_routes, egress, flows, host, plugins, quotas, releases, replays, secrets, settings,
-    tenants, tokens, usage,
+    addresses, connections, contacts, default_routes, egress, flows, host, plugins, quotas, releases, secrets, settings, tenants, tokens,
+    usage,
 };
 use crate::app::App;
 use crate::metrics::page;
@@ -160,6 +162,12 @@ fn flow_level() -> Vec<Entry> {
         at(Method::GET, "/v1/tenants/{tenant}/flows/{flow}/releases/{number}", Tenant, releases::show),
         at(Method::GET, "/v1/tenants/{tenant}/flows/{flow}/aliases", Tenant, releases::aliases),
         at(Method::PUT, "/v1/tenants/{tenant}/flows/{flow}/aliases/{alias}", Tenant, releases::activate),
+        at(Method::GET, "/v1/tenants/{tenant}/flows/{flow}/planned", Tenant, planned::list),
+        at(Method::POST, "/v1/tenants/{tenant}/flows/{flow}/planned", Tenant, planned::plan),
+        at(Method::DELETE, "/v1/tenants/{tenant}/flows/{flow}/planned/{number}", Tenant, planned::drop_plan),
+        at(Method::GET, "/v1/tenants/{tenant}/flows/{flow}/test-callers", Tenant, planned::test_callers),
+        at(Method::PUT, "/v1/tenants/{tenant}/flows/{flow}/test-callers/{caller}", Tenant, planned::add_test_caller),
+        at(Method::DELETE, "/v1/tenants/{tenant}/flows/{flow}/test-callers/{caller}", Tenant, planned::drop_test_caller),
         at(Method::POST, "/v1/tenants/{tenant}/flows/{flow}/rollback", Tenant, releases::roll_back),
     ]
 }

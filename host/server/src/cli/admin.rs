@@ -96,6 +96,9 @@ pub(super) async fn asked(command: AdminCommand, globals: &Globals, out: Box<dyn
         AdminCommand::Plugin(plugin::Plugin::Test(tried)) => return bench::run(tried, globals, out).await,
         AdminCommand::Plugin(plugin::Plugin::Run(talked)) => return bench::talk(talked, globals, out).await,
         AdminCommand::Plugin(plugin::Plugin::CaseSchema) => return bench::schema(out),
+        AdminCommand::Plugin(plugin::Plugin::New(new)) => return new.run(globals.json, &mut *{ out }),
+        AdminCommand::Plugin(plugin::Plugin::Build(build)) => return bench::built(build, globals, out).await,
+        AdminCommand::Plugin(plugin::Plugin::Check { component }) => return bench::check(&component, globals, out).await,
         other => other,
     };
     let session = Session::open(globals, out)?;

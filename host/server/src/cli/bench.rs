@@ -10,12 +10,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jackfield_cases::{Bench, FileReport, Talk, Told, Unreached, WORDS};
+use jackfield_domain::flow::plugin::SlotClass;
 use jackfield_domain::id::Digest;
 use jackfield_runtime::{CompileSettings, InstallError, Installed, Runtime, RuntimeSettings};
 use jackfield_store::{MasterKey, Store};
 use serde_json::{Value, json};
 
 use super::Globals;
+use super::kit::Build;
 use super::print;
 use super::session::{Outcome, Trouble, read};
 use crate::config::environment;
@@ -148,6 +150,43 @@ pub(crate) async fn run(tried: Tried, globals: &Globals, mut out: Box<dyn Write 
     drop(bench);
     stop(runtime).await?;
     outcome
+}
+
+/// Builds a project's component and says what an upload of it would say.
+pub(crate) async fn built(build: Build, globals: &Globals, out: Box<dyn Write + Send>) -> Outcome {
+    let component = build.run().await?;
+    check(&component, globals, out).await
+}
+
+/// Says what an upload would say.
+pub(crate) async fn check(component: &Path, globals: &Globals, mut out: Box<dyn Write + Send>) -> Outcome {
+    let out = &mut *out;
+    let (runtime, plugin) = ready(component, out, globals.json).await?;
+    let metadata = &plugin.metadata;
+    let imports: Vec<&str> = plugin.imports.iter().map(|grant| grant.interface()).collect();
+    if globals.json {
+        let told = json!({
+            "component": component, "digest": plugin.digest, "class": plugin.class, "contract": plugin.contract, "exports": plugin.exports,
+            "imports": imports, "metadata": metadata, "describe_fuel": plugin.describe_fuel,
+        });
+        print::say(out, &told.to_string());
+    } else {
+        let list = |items: &[String]| items.join(", ");
+        let exports: Vec<String> = plugin.exports.iter().cloned().collect();
+        print::say(
+            out,
+            &print::fields(&[
+                ("calls itself", format!("{} {}", metadata.name, metadata.version)),
+                ("contract", plugin.contract.clone()),
+                ("exports", list(&exports)),
+                ("imports", imports.join(", ")),
+                ("events", list(&metadata.events)),
+                ("actions", list(&metadata.actions)),
+                ("runs as", if plugin.class == SlotClass::Large { "large: it needs the plan large" } else { "small" }.to_owned()),
+            ]),
+        );
+    }
+    stop(runtime).await
 }
 
 /// Prints the JSON Schema of files of test cases.

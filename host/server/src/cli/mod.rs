@@ -7,6 +7,7 @@
 pub mod admin;
 mod bench;
 pub mod explain;
+pub mod kit;
 pub mod nouns;
 pub mod prepare;
 pub mod replay;

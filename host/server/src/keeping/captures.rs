@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use jackfield_domain::capture::Capture;
 use jackfield_domain::id::TenantId;
+use jackfield_runtime::Runtime;
 use jackfield_store::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
@@ -57,11 +58,11 @@ pub struct Captures {
 
 impl Captures {
     /// Begins to write; it ends with the last copy of what is given back, when everything is put.
-    pub fn begin(store: Store) -> Self {
+    pub fn begin(store: Store, runtime: Runtime) -> Self {
         // Every capture in it holds a part of the room, so the room bounds it.
         let (told, hears) = mpsc::unbounded_channel();
         let counted = Arc::<Counted>::default();
-        tokio::spawn(Writer { store, counted: Arc::clone(&counted), waiting: HashMap::new(), oldest: None }.run(hears));
+        tokio::spawn(Writer { store, runtime, counted: Arc::clone(&counted), waiting: HashMap::new(), oldest: None }.run(hears));
         Self { room: Arc::new(Semaphore::new(WAITING_KIB_MAX as usize)), told, counted }
     }
 
@@ -94,6 +95,7 @@ impl Captures {
 
 struct Writer {
     store: Store,
+    runtime: Runtime,
     counted: Arc<Counted>,
     waiting: HashMap<TenantId, Waiting>,
     oldest: Option<Instant>,
@@ -155,9 +157,9 @@ impl Writer {
         let (store, id) = (self.store.clone(), tenant.clone());
         let Waiting { captures, room, .. } = waiting;
         let count = captures.len() as u64;
-        // Packing and sealing some megabytes takes milliseconds, which no request should wait for.
+        // Packing and sealing some megabytes takes milliseconds of a processor, and nobody waits for it.
         let handle = tokio::runtime::Handle::current();
-        let put = tokio::task::spawn_blocking(move || handle.block_on(store.tenant(&id).put_captures(&captures))).await;
+        let put = self.runtime.spawn_behind(move || handle.block_on(store.tenant(&id).put_captures(&captures))).await;
         drop(room);
         match put {
             Ok(Ok(())) => drop(self.counted.kept.fetch_add(count, Ordering::Relaxed)),

@@ -98,19 +98,29 @@ pub(crate) async fn tend(app: Arc<App>, mut stopped: watch::Receiver<bool>) -> s
     let mut last_round = None;
     loop {
         let now = app.clock.now();
-        if last_round.is_none_or(|last: Moment| now.saturating_sub(last) >= ROUND_EVERY_MS) {
+        let is_due = last_round.is_none_or(|last: Moment| now.saturating_sub(last) >= ROUND_EVERY_MS);
+        if is_due {
             last_round = Some(now);
-            if let Err(fault) = round(&app, &stopped).await {
-                tracing::warn!(%fault, "what is older than plans keep was not forgotten");
-            }
         }
-        if let Err(fault) = cut(&app, &stopped).await {
-            tracing::warn!(%fault, "what is more than plans keep was not forgotten");
+        let (here, at, until) = (tokio::runtime::Handle::current(), Arc::clone(&app), stopped.clone());
+        // Reading and opening contacts takes a processor, and nobody waits for it.
+        let looked = app.runtime.spawn_behind(move || here.block_on(look(&at, is_due, &until))).await;
+        if let Err(error) = looked {
+            tracing::warn!(%error, "what plans do not keep was not forgotten");
         }
         // What ends the wait early is the stop, or a sender that is gone: both are the end.
         if tokio::time::timeout(EVERY, stopped.changed()).await.is_ok() {
             return Ok(());
         }
+    }
+}
+
+async fn look(app: &App, is_due: bool, stopped: &watch::Receiver<bool>) {
+    if is_due && let Err(fault) = round(app, stopped).await {
+        tracing::warn!(%fault, "what is older than plans keep was not forgotten");
+    }
+    if let Err(fault) = cut(app, stopped).await {
+        tracing::warn!(%fault, "what is more than plans keep was not forgotten");
     }
 }
 

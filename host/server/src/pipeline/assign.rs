@@ -1,10 +1,12 @@
-//! Chooses what runs (step 5): the release that the contact began with, else `live`, and at most one last good release after it.
+//! Chooses what runs (step 5): the release that the contact began with, else a test caller's, else the one that is live or planned for
+//! just now; and at most one last good release after it.
 //!
 //! A contact is pinned to its first release, so that a change of `live` never meets a call in progress. The last good release is the
 //! one that was live before and has proven itself; for a contact past its first turn it must keep state of the same shape.
 
 use std::sync::Arc;
 
+use jackfield_domain::contact::Moment;
 use jackfield_domain::fallback::AnsweredBy;
 use jackfield_domain::quota::{Barred, Pass};
 use jackfield_store::StoreFault;
@@ -22,12 +24,16 @@ pub(super) struct Runnable {
 /// Step 5's gift: what is tried, in order, under which pass; or why nothing is.
 pub(super) type Plan = Result<(Pass, Vec<Runnable>), Barred>;
 
-pub(super) async fn assign(app: &App, visit: &mut Visit, admitted: Result<Pass, Barred>) -> Result<Plan, StoreFault> {
+pub(super) async fn assign(app: &App, visit: &mut Visit, admitted: Result<Pass, Barred>, now: Moment) -> Result<Plan, StoreFault> {
     let pass = match admitted {
         Ok(pass) => pass,
         Err(barred) => return Ok(Err(barred)),
     };
-    let pinned = visit.contact.release.or_else(|| visit.flow.as_ref().and_then(|flow| flow.live()));
+    let tested = visit.flow.as_ref().and_then(|flow| flow.for_test_caller(&visit.contact.arrival.customer.address));
+    // A contact is a test from its first event on, or never.
+    visit.contact.test |= visit.contact.release.is_none() && tested.is_some();
+    let tested = tested.filter(|_| visit.contact.test);
+    let pinned = visit.contact.release.or(tested).or_else(|| visit.flow.as_ref().and_then(|flow| flow.live_at(now)));
     let Some(first) = find(app, visit, pinned, AnsweredBy::Plugin).await? else {
         return Ok(Err(Barred::NoRelease));
     };
@@ -35,16 +41,16 @@ pub(super) async fn assign(app: &App, visit: &mut Visit, admitted: Result<Pass, 
     visit.contact.release = Some(number);
     visit.contact.state_schema.get_or_insert_with(|| first.of.version.metadata.state_schema.clone());
     let mut plan = vec![first];
-    if let Some(good) = last_good(app, visit, number).await? {
+    if let Some(good) = last_good(app, visit, number, now).await? {
         plan.push(good);
     }
     Ok(Ok((pass, plan)))
 }
 
-async fn last_good(app: &App, visit: &Visit, not: u32) -> Result<Option<Runnable>, StoreFault> {
+async fn last_good(app: &App, visit: &Visit, not: u32, now: Moment) -> Result<Option<Runnable>, StoreFault> {
     let Some(flow) = &visit.flow else { return Ok(None) };
     let scope = app.store.tenant(&visit.tenant.id);
-    for number in flow.history.iter().copied().filter(|number| *number != not) {
+    for number in flow.formers_at(now).into_iter().filter(|number| *number != not) {
         if !scope.record(&flow.name, number).await?.is_good() {
             continue;
         }

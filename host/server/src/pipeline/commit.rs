@@ -129,7 +129,8 @@ fn apply(visit: &mut Visit, settled: &Settled, parsed: &Parsed) {
 fn batch(app: &App, visit: &Visit, settled: &Settled, turn: &Turn, reply: &Reply, parsed: &Parsed) -> Change {
     let scope = app.store.tenant(&visit.tenant.id);
     let mut change = scope.change().put(&kept_reply(visit, reply, parsed), Expect::Absent).turn(turn);
-    for attempt in &settled.attempts {
+    // What a test caller's release does says nothing of how good it is for everybody.
+    for attempt in settled.attempts.iter().filter(|_| !visit.contact.test) {
         let record = Counter::Record { flow: visit.contact.flow.clone(), release: attempt.release };
         change = change.count(&record, &[("invocations", 1), ("failures", i64::from(attempt.failure.is_some()))]);
     }
@@ -139,8 +140,9 @@ fn batch(app: &App, visit: &Visit, settled: &Settled, turn: &Turn, reply: &Reply
 /// Counts what an entry of the trail adds to usage, in the batch that writes the entry.
 pub(super) fn count(change: Change, visit: &Visit, turn: &Turn, entry: Entry) -> Change {
     let day = hours::local_date(&visit.tenant.zone, turn.at);
+    let purpose = if visit.contact.test { Purpose::Test } else { Purpose::Live };
     usage::of(turn, entry).into_iter().fold(change, |change, (release, tally)| {
-        let counter = Counter::Usage { day: day.clone(), flow: turn.flow.clone(), release, purpose: Purpose::Live };
+        let counter = Counter::Usage { day: day.clone(), flow: turn.flow.clone(), release, purpose };
         change.tally(&counter, tally)
     })
 }

@@ -118,6 +118,7 @@ fn begin(tenant: &Tenant, parsed: &Parsed) -> Contact {
         state_schema: None,
         state_bytes: 0,
         priority: parsed.priority,
+        test: false,
     }
 }
 

@@ -133,6 +133,7 @@ fn contact(owner: &str, at: u64, nth: u8) -> Contact {
         state_schema: None,
         state_bytes: 0,
         priority: false,
+        test: false,
     }
 }
 

@@ -8,7 +8,7 @@ use jackfield_domain::refusal::{Code, Refusal};
 use jackfield_domain::tenant::hours;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
+use jiff::tz::{AmbiguousOffset, TimeZone};
 
 /// The moment that a text means in a zone.
 pub(crate) fn parse(at: &str, text: &str, zone_name: &str) -> Result<Moment, Refusal> {
@@ -34,6 +34,17 @@ pub(crate) fn parse_in(text: &str, zone: &TimeZone) -> Option<Moment> {
     from_local(local, zone)
 }
 
+/// The same for a moment that is still to come, where a time that a clock change skips is refused: what is meant by it, nobody knows.
+pub(crate) fn exact(at: &str, text: &str, zone_name: &str) -> Result<Moment, Refusal> {
+    let zone = hours::zone(zone_name)?;
+    let local = text.trim().parse::<Timestamp>().is_err().then(|| text.trim().parse::<DateTime>().ok()).flatten();
+    if local.is_some_and(|local| matches!(zone.to_ambiguous_timestamp(local).offset(), AmbiguousOffset::Gap { .. })) {
+        let detail = format!("{} does not exist in {zone_name}: clocks are put forward over it", text.trim());
+        return Err(Refusal::new(Code::Invalid, detail).at(at));
+    }
+    parse(at, text, zone_name)
+}
+
 /// The moment of a local time.
 pub(crate) fn from_local(local: DateTime, zone: &TimeZone) -> Option<Moment> {
     let timestamp = zone.to_ambiguous_timestamp(local).compatible().ok()?;
@@ -52,6 +63,15 @@ mod tests {
         assert_eq!(moment("2026-11-20"), moment("2026-11-20T05:00:00Z"));
         // New York skips 02:00 to 03:00 on 2027-03-14.
         assert_eq!(moment("2027-03-14T02:30"), moment("2027-03-14T07:30:00Z"));
+    }
+
+    #[test]
+    fn a_time_that_clocks_skip_is_refused_for_what_is_to_come_and_one_that_they_repeat_is_the_first() {
+        let exact = |text| exact("at", text, "America/New_York");
+        assert!(exact("2027-03-14T02:30").unwrap_err().detail.contains("clocks are put forward"));
+        assert_eq!(exact("2027-11-07T01:30"), exact("2027-11-07T05:30:00Z"));
+        assert_eq!(exact("2027-03-14T02:30:00Z"), exact("2027-03-13T21:30"));
+        assert_eq!(exact("teatime").unwrap_err().at.as_deref(), Some("at"));
     }
 
     #[test]

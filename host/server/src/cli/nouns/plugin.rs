@@ -5,18 +5,32 @@
 
 use std::path::PathBuf;
 
-use clap::Subcommand;
-use jackfield_domain::id::PluginName;
-use serde_json::Value;
+use clap::{Args, Subcommand};
+use jackfield_domain::flow::compared::compare;
+use jackfield_domain::flow::release::Release;
+use jackfield_domain::id::{FlowName, PluginName};
+use serde_json::{Value, json};
 
 use crate::cli::bench::{Talked, Tried};
+use crate::cli::kit::{Build, New};
 use crate::cli::print::{fields, items, table, text};
-use crate::cli::session::{Outcome, Session, read};
+use crate::cli::session::{Outcome, Session, Trouble, read};
 use crate::cli::when;
 
 /// Verbs of plugins.
 #[derive(Debug, Subcommand)]
 pub enum Plugin {
+    /// Begin one: a folder with a plugin that runs, its test cases and the contract.
+    New(New),
+    /// Make a component of a folder, with its language's own tools.
+    Build(Build),
+    /// Say what an upload would: whether the component can run here, and what it is.
+    Check {
+        /// A component (.wasm).
+        component: PathBuf,
+    },
+    /// Release the newest version with what the live release may reach, and make it live where it may do nothing more.
+    Promote(Promote),
     /// Upload a version. The same bytes again are the same version.
     Upload {
         /// Unique within the tenant; made by its first upload.
@@ -44,7 +58,8 @@ impl Plugin {
         let base = session.inside("plugins").await?;
         match self {
             // What needs no server never comes here.
-            Self::Test(_) | Self::Run(_) | Self::CaseSchema => Ok(()),
+            Self::New(_) | Self::Build(_) | Self::Check { .. } | Self::Test(_) | Self::Run(_) | Self::CaseSchema => Ok(()),
+            Self::Promote(promote) => promote.run(session).await,
             Self::Upload { name, file } => {
                 let path = format!("{base}/{name}/versions");
                 let upload = session.upload(&path, read(&file).await?);
@@ -87,6 +102,76 @@ impl Plugin {
             }
         }
     }
+}
+
+/// A version on its way to callers.
+#[derive(Debug, Args)]
+pub struct Promote {
+    /// Which plugin.
+    name: PluginName,
+    /// The flow that is to run it.
+    #[arg(long)]
+    flow: FlowName,
+    /// Which version [default: the newest].
+    #[arg(long)]
+    plugin_version: Option<u32>,
+    /// Why.
+    #[arg(long, default_value = "")]
+    note: String,
+    /// Make it live although it may do more than what is live.
+    #[arg(long)]
+    approve: bool,
+}
+
+impl Promote {
+    async fn run(self, session: &Session) -> Outcome {
+        let base = session.inside(&format!("flows/{}", self.flow)).await?;
+        let flow = session.get(&base, &[]).await?;
+        let live = match flow.pointer("/aliases/live").and_then(Value::as_u64) {
+            Some(number) => Some(release(session.get(&format!("{base}/releases/{number}"), &[]).await?)?),
+            None => None,
+        };
+        let mut body = json!({ "plugin": self.name, "version": self.plugin_version, "note": self.note });
+        if let (Some(live), Some(body)) = (&live, body.as_object_mut()) {
+            // What it may reach is the flow's decision and not the version's.
+            body.insert("egress".to_owned(), json!(live.egress));
+        }
+        let made = release(session.post(&format!("{base}/releases"), &body).await?)?;
+        let compared = live.as_ref().map(|live| compare(live, &made));
+        let wider = compared.as_ref().map(|compared| compared.wider.clone()).unwrap_or_default();
+        if !wider.is_empty() && !self.approve {
+            let more: String = wider.iter().map(|line| format!("\n  + {line}")).collect();
+            return Err(Trouble::Failed(format!(
+                "release {} is made and not live, because it may do more than release {}:{more}\n  what to do: `jackfield flow activate {} {}` where that is meant, \
+                 or --approve",
+                made.number,
+                live.as_ref().map_or(0, |live| live.number),
+                self.flow,
+                made.number
+            )));
+        }
+        session.put(&format!("{base}/aliases/live"), &json!({ "release": made.number })).await?;
+        let answer = json!({ "release": made.number, "was": live.as_ref().map(|live| live.number), "compared": compared });
+        session.show(&answer, |_| {
+            let lines = compared.iter().flat_map(|compared| {
+                let part =
+                    |head: &'static str, lines: &[String]| lines.iter().map(move |line| format!("\n  {head} {line}")).collect::<Vec<_>>();
+                [part("+", &compared.wider), part("-", &compared.narrower), part("~", &compared.other)].concat()
+            });
+            format!(
+                "release {} of flow {} is live with version {} of {}{}",
+                made.number,
+                self.flow,
+                made.version.number,
+                self.name,
+                lines.collect::<String>()
+            )
+        })
+    }
+}
+
+fn release(answer: Value) -> Result<Release, Trouble> {
+    serde_json::from_value(answer).map_err(|e| Trouble::Failed(format!("the server speaks of releases in another way: {e}")))
 }
 
 fn card(version: &Value) -> String {

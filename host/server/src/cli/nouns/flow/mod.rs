@@ -3,6 +3,8 @@
 //! `cli::admin` runs its verbs. Making a release and making it live are two requests even where `--activate` asks for both: where the
 //! second is refused, the release is there, and the refusal says why it is not live.
 
+mod planned;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -15,6 +17,9 @@ use serde_json::{Value, json};
 use crate::cli::print::{fields, items, plain, table, text};
 use crate::cli::session::{Outcome, Session, Trouble, given, read_json};
 use crate::cli::when;
+
+pub use self::planned::TestCallers;
+use self::planned::{calendar, plan};
 
 /// Verbs of flows.
 #[derive(Debug, Subcommand)]
@@ -67,7 +72,28 @@ pub enum Flow {
         /// The alias to point at it.
         #[arg(long, default_value = "live")]
         alias: AliasName,
+        /// From when, in the tenant's zone: 2026-12-24T00:00. It is checked now and routes then.
+        #[arg(long, conflicts_with = "alias")]
+        at: Option<String>,
+        /// Until when; then what was live routes again.
+        #[arg(long, requires = "at")]
+        until: Option<String>,
     },
+    /// See what is live, and what is planned.
+    Calendar {
+        /// Which flow.
+        name: FlowName,
+    },
+    /// Remove a plan.
+    Unplan {
+        /// Of which flow.
+        name: FlowName,
+        /// Its number in the calendar.
+        plan: u32,
+    },
+    /// Callers who get another release than everybody, and count in no statistics.
+    #[command(subcommand)]
+    TestCallers(TestCallers),
     /// Make the release live that was live before.
     Rollback {
         /// Which flow.
@@ -145,7 +171,14 @@ impl Flow {
             Self::Releases { name } => releases(session, &base, &name).await,
             Self::Diff { name, former, later } => diff(session, &base, &name, former, later).await,
             Self::Egress { name } => egress(session, &base, &name).await,
-            Self::Activate { name, release, alias } => activate(session, &base, &name, release, &alias).await,
+            Self::Activate { name, release, alias, at: None, .. } => activate(session, &base, &name, release, &alias).await,
+            Self::Activate { name, release, at: Some(at), until, .. } => plan(session, &base, &name, release, &at, until.as_deref()).await,
+            Self::Calendar { name } => calendar(session, &base, &name).await,
+            Self::Unplan { name, plan } => {
+                let answer = session.delete(&format!("{base}/{name}/planned/{plan}")).await?;
+                session.say(&answer, &format!("flow {name}: plan {plan} is removed"))
+            }
+            Self::TestCallers(verb) => verb.run(session, &base).await,
             Self::Rollback { name } => {
                 let answer = session.post(&format!("{base}/{name}/rollback"), &json!({})).await?;
                 session.show(&answer, |answer| {

@@ -9,10 +9,10 @@ use jackfield_domain::capture::{CaptureRules, FLAGGED_MAX};
 use jackfield_domain::refusal::Code;
 use jackfield_domain::tenant::address::e164;
 
-use super::door::body::Body;
-use super::door::guard::Inside;
-use super::door::problem::{Problem, uncommitted, unread};
-use super::door::reply::{self, Answer};
+use super::super::door::body::Body;
+use super::super::door::guard::Inside;
+use super::super::door::problem::{Problem, uncommitted, unread};
+use super::super::door::reply::{self, Answer};
 
 /// The longest E.164 number has fifteen digits; providers' own names of customers are longer.
 const CUSTOMER_BYTES_MAX: usize = 128;

@@ -4,6 +4,8 @@
 //! tenant's - and again with every bound address when an alias makes it live, because what a provider cannot render should be known
 //! before a call and not in it.
 
+pub mod planned;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -259,6 +261,8 @@ pub(crate) async fn activate(State(app): State<Arc<App>>, inside: Inside, Body(t
     let mut flow = found.row;
     let was = flow.aliases.get(&alias).copied();
     let notes = check_release(&app, &inside, &flow, to.release, &alias).await?;
+    // What was planned for a moment that has passed was live until now.
+    flow.settle(app.clock.now());
     flow.point(alias.clone(), to.release);
     if flow.aliases.len() > ALIASES_MAX {
         return Err(Problem::at(Code::LimitReached, "alias", format!("a flow has at most {ALIASES_MAX} aliases")));
@@ -268,7 +272,13 @@ pub(crate) async fn activate(State(app): State<Arc<App>>, inside: Inside, Body(t
 }
 
 /// A release that is to route must exist, and every bound address must be able to carry what its plugin lists.
-async fn check_release(app: &App, inside: &Inside, flow: &Flow, number: ReleaseNumber, alias: &AliasName) -> Result<Vec<String>, Problem> {
+pub(crate) async fn check_release(
+    app: &App,
+    inside: &Inside,
+    flow: &Flow,
+    number: ReleaseNumber,
+    alias: &AliasName,
+) -> Result<Vec<String>, Problem> {
     let release = numbered(inside, flow, number).await?.row;
     let version = version_of(app, &release).await?;
     if *alias != AliasName::live() {
@@ -290,6 +300,7 @@ pub(crate) async fn roll_back(State(app): State<Arc<App>>, inside: Inside, Body(
     let found = flows::named(&inside).await?;
     let expect = inside.asked.expect(Some(&found))?;
     let mut flow = found.row;
+    flow.settle(app.clock.now());
     let (Some(from), Some(to)) = (flow.live(), flow.history.first().copied()) else {
         return Err(Problem::at(Code::NotFound, "release", format!("flow {} has no release that was live before", flow.name)));
     };

@@ -26,11 +26,11 @@ use jackfield_store::Counter;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::door::body::Body;
-use super::door::guard::Inside;
-use super::door::problem::{Problem, uncommitted, unread};
-use super::door::reply::{self, Answer};
-use super::flows;
+use super::super::door::body::Body;
+use super::super::door::guard::Inside;
+use super::super::door::problem::{Problem, uncommitted, unread};
+use super::super::door::reply::{self, Answer};
+use super::super::flows;
 use crate::app::App;
 
 /// Captures that one page replays at most, and how long it goes on: a person watches the pages go by.

@@ -1,0 +1,97 @@
+//! Calls a language's own tools to make a component of a project: cargo, componentize-qjs, componentize-py.
+//!
+//! They are installed into the project by its own manifest, so that a build is the same on every machine. What they print is shown as it
+//! comes.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use tokio::process::Command;
+
+use super::Language;
+use crate::cli::session::{Outcome, Trouble};
+
+/// What the component is called in its folder.
+const COMPONENT: &str = "plugin.wasm";
+const TARGET: &str = "wasm32-wasip2";
+
+/// A build.
+#[derive(Debug, Args)]
+pub struct Build {
+    /// The project's folder.
+    #[arg(default_value = ".")]
+    dir: PathBuf,
+    /// Which world of the contract it exports: router-plugin, observing-plugin and so on; wit/v1/worlds.wit has all.
+    #[arg(long, default_value = "router-plugin")]
+    world: String,
+}
+
+impl Build {
+    /// Builds, and says where the component is.
+    pub(crate) async fn run(self) -> Result<PathBuf, Trouble> {
+        let dir = self.dir.canonicalize().map_err(|e| Trouble::Usage(format!("{}: {e}", self.dir.display())))?;
+        match Language::of(&dir)? {
+            Language::Rust => rust(&dir).await?,
+            Language::Js => js(&dir, &self.world).await?,
+            Language::Python => python(&dir, &self.world).await?,
+        }
+        Ok(self.dir.join(COMPONENT))
+    }
+}
+
+async fn rust(dir: &Path) -> Outcome {
+    // Where there is no rustup, whoever installed Rust has brought the target along.
+    if let Ok(mut adding) = Command::new("rustup").args(["target", "add", TARGET]).current_dir(dir).spawn() {
+        let _cargo_will_say_what_is_missing = adding.wait().await;
+    }
+    call(dir, "cargo", &["build", "--release", "--target", TARGET]).await?;
+    let manifest = std::fs::read_to_string(dir.join("Cargo.toml")).map_err(|e| Trouble::Failed(e.to_string()))?;
+    let manifest: toml::Table = manifest.parse().map_err(|e| Trouble::Usage(format!("Cargo.toml: {e}")))?;
+    let name = manifest.get("package").and_then(|package| package.get("name")).and_then(toml::Value::as_str);
+    let name = name.ok_or_else(|| Trouble::Usage("Cargo.toml names no package".to_owned()))?.replace('-', "_");
+    let made = dir.join(format!("target/{TARGET}/release/{name}.wasm"));
+    std::fs::copy(&made, dir.join(COMPONENT)).map(drop).map_err(|e| Trouble::Failed(format!("{}: {e}", made.display())))
+}
+
+async fn js(dir: &Path, world: &str) -> Outcome {
+    // Not `npm ci`: the package names bindings for platforms that were never published, which `ci` takes for a fault.
+    call(dir, "npm", &["install", "--no-audit", "--no-fund", "--loglevel=error"]).await?;
+    let tool = dir.join("node_modules/.bin/componentize-qjs");
+    let args = ["--wit", "wit/v1", "--world", world, "--js", "plugin.js", "--sync", "--stub-wasi", "--output", COMPONENT];
+    call(dir, &tool.to_string_lossy(), &args).await
+}
+
+async fn python(dir: &Path, world: &str) -> Outcome {
+    if !dir.join(".venv/bin/python").exists() {
+        call(dir, "python3", &["-m", "venv", ".venv"]).await?;
+    }
+    let tool = |name: &str| dir.join(".venv/bin").join(name).to_string_lossy().into_owned();
+    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", "requirements.txt"];
+    call(dir, &tool("python"), &install).await?;
+    let args = [
+        "--quiet",
+        "--wit-path",
+        "wit/v1",
+        "--world",
+        world,
+        "componentize",
+        "--python-path",
+        "src",
+        "--stub-wasi",
+        "--output",
+        COMPONENT,
+        "plugin",
+    ];
+    call(dir, &tool("componentize-py"), &args).await
+}
+
+async fn call(dir: &Path, program: &str, args: &[&str]) -> Outcome {
+    let status = Command::new(program).args(args).current_dir(dir).status().await;
+    let status = status.map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => {
+            Trouble::Failed(format!("{program} is not installed, or not on the PATH; the plugin's language needs it"))
+        }
+        _ => Trouble::Failed(format!("{program}: {e}")),
+    })?;
+    if status.success() { Ok(()) } else { Err(Trouble::Failed(format!("{program} {} failed: {status}", args.join(" ")))) }
+}
