@@ -47,7 +47,7 @@ async fn ten_times_too_much_is_answered_by_the_fallback_and_work_goes_on() {
     let [answered, written] = report.written;
     assert_eq!(answered, written, "what was answered and what the record holds differ: {report}");
     // How much is still done is the soak's to say: here other tests take what they want of the machine, now more and now less.
-    assert!(report.kept() > 0.1, "nothing is done under overload: {report}");
+    assert!(report.asked.plugin.len() > 2, "nothing is done under overload: {report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -33,9 +33,10 @@ use super::super::door::reply::{self, Answer};
 use super::super::flows;
 use crate::app::App;
 
-/// Captures that one page replays at most, and how long it goes on: a person watches the pages go by.
-const PAGE_CAPTURES_MAX: usize = 1_000;
+/// How long one page goes on: a person watches the pages go by, and no client's patience is used up.
 const PAGE_TIME: Duration = Duration::from_secs(3);
+/// Captures between two looks at the clock.
+const PART: usize = 32;
 /// Replays of one page at once: enough to keep the guests' threads busy, too few to fill their line.
 const AT_ONCE: usize = 4;
 /// Differing captures that one page shows.
@@ -257,37 +258,40 @@ pub(crate) async fn window(State(app): State<Arc<App>>, inside: Inside, Body(win
     for segment in segments.get(done..).unwrap_or_default() {
         let all = inside.store.captures_in(segment).await.map_err(unread)?;
         // The cursor's own segment may be gone; then what follows begins at its beginning.
-        let from = if segment.name() == begin { std::mem::take(&mut skip) } else { 0 };
-        let meant = |capture: &Capture| capture.contact.flow == flow && (window.from..=window.to).contains(&capture.now);
-        let (count, room) = (all.len(), PAGE_CAPTURES_MAX.saturating_sub(usize::try_from(tallied.replayed).unwrap_or(usize::MAX)));
-        let part: Vec<Capture> = all.into_iter().skip(from).take(room).collect();
-        let stopped_at = from + part.len();
-        let mut replays = futures_util::stream::iter(part.into_iter().filter(meant).map(|capture| {
-            let (app, tried) = (&app, &tried);
-            async move {
-                let rerun = app.runtime.replay(&capture, tried.candidate.as_ref(), tried.overlay(&BTreeMap::new())).await;
-                (capture, rerun)
-            }
-        }))
-        .buffer_unordered(AT_ONCE);
-        while let Some((capture, rerun)) = replays.next().await {
-            match rerun {
-                Ok(rerun) => {
-                    spent.add(tried.release.unwrap_or(capture.release), rerun.fuel);
-                    let class = tallied.add(&capture, &rerun);
-                    if class != Class::Identical && examples.len() < EXAMPLES_MAX {
-                        examples.push(View::of(&capture, rerun, false));
-                    }
+        let mut at = if segment.name() == begin { std::mem::take(&mut skip) } else { 0 };
+        let count = all.len();
+        let mut all = all.into_iter().skip(at);
+        while at < count && Instant::now() < until {
+            let part: Vec<Capture> = all.by_ref().take(PART).collect();
+            at += part.len();
+            let meant = |capture: &Capture| capture.contact.flow == flow && (window.from..=window.to).contains(&capture.now);
+            let replays = part.into_iter().filter(meant).map(|capture| {
+                let (app, tried) = (&app, &tried);
+                async move {
+                    let rerun = app.runtime.replay(&capture, tried.candidate.as_ref(), tried.overlay(&BTreeMap::new())).await;
+                    (capture, rerun)
                 }
-                Err(why) => tallied.could_not(&why.to_string()),
+            });
+            let mut replays = futures_util::stream::iter(replays).buffer_unordered(AT_ONCE);
+            while let Some((capture, rerun)) = replays.next().await {
+                match rerun {
+                    Ok(rerun) => {
+                        spent.add(tried.release.unwrap_or(capture.release), rerun.fuel);
+                        let class = tallied.add(&capture, &rerun);
+                        if class != Class::Identical && examples.len() < EXAMPLES_MAX {
+                            examples.push(View::of(&capture, rerun, false));
+                        }
+                    }
+                    Err(why) => tallied.could_not(&why.to_string()),
+                }
             }
         }
-        if stopped_at < count {
-            next = Some(format!("{}/{stopped_at}", segment.name()));
+        if at < count {
+            next = Some(format!("{}/{at}", segment.name()));
             break;
         }
         done += 1;
-        if Instant::now() > until || tallied.replayed >= PAGE_CAPTURES_MAX as u64 {
+        if Instant::now() > until {
             next = segments.get(done).map(|segment| format!("{}/0", segment.name()));
             break;
         }
