@@ -163,6 +163,7 @@ fn contact(tenant: &Tenant, start: &Start, address: Address, dialled: &str) -> R
         state_bytes: 0,
         priority: false,
         test: false,
+        gave_secrets: false,
     })
 }
 

@@ -122,6 +122,9 @@ pub struct Capture {
     pub came_to: CameTo,
     /// What it burnt: up to the last yield where it was cut off.
     pub fuel: u64,
+    /// Bytes that the guest was given and gave, answers of capabilities apart.
+    #[serde(default)]
+    pub bytes: u64,
 }
 
 /// What a tenant wants captured, beside what its plan says.
@@ -159,9 +162,10 @@ impl CaptureRules {
         }
     }
 
-    /// Why an event's invocations are kept; none where they are not. What was asked for as sensitive is never kept, whatever happened.
+    /// Why an event's invocations are kept; none where they are not. Nothing is kept of a contact from what was asked for
+    /// as sensitive on, whatever happened.
     pub fn why(&self, contact: &Contact, event: &Event, plan: Plan, met: Met) -> Option<Why> {
-        if self.off || event.is_sensitive() {
+        if self.off || contact.gave_secrets || event.is_sensitive() {
             return None;
         }
         let customer = &contact.arrival.customer.address;
@@ -184,10 +188,14 @@ impl CaptureRules {
 impl Capture {
     /// About how many bytes it takes in memory.
     pub fn weight(&self) -> usize {
-        // Contact, event, limits and the rest of the fixed part; attributes and a draft may be as large again.
-        const FIXED: usize = 8 * 1024;
+        // What is the same for all: limits, seed, names.
+        const FIXED: usize = 4 * 1024;
+        // Bytes that are no text are written as numbers.
+        const AS_NUMBERS: usize = 4;
         let answers: usize = self.tape.iter().map(|entry| entry.answer.weight()).sum();
-        FIXED + answers + self.log.iter().map(|line| line.message.len()).sum::<usize>()
+        let bytes = usize::try_from(self.bytes).unwrap_or(usize::MAX);
+        let log: usize = self.log.iter().map(|line| line.message.len()).sum();
+        answers.saturating_mul(AS_NUMBERS).saturating_add(bytes).saturating_add(FIXED + log)
     }
 
     /// Where its time cut it off: after so many answers, and with so much fuel burnt.

@@ -56,6 +56,7 @@ fn capture(came_to: CameTo) -> Capture {
         log: Vec::new(),
         came_to,
         fuel: 100,
+        bytes: 0,
     }
 }
 

@@ -54,6 +54,9 @@ pub enum NotReplayed {
     /// The plugin cannot be run at all.
     #[error("{0}")]
     NotReady(String),
+    /// There was no room for it.
+    #[error("the host had no room for it for two minutes; try again when it is less busy")]
+    NoRoom,
 }
 
 impl Runtime {
@@ -79,7 +82,7 @@ impl Runtime {
                 }
             }
         }
-        Err(NotReplayed::NotReady("the host had no room for it for two minutes; try again when it is less busy".to_owned()))
+        Err(NotReplayed::NoRoom)
     }
 }
 

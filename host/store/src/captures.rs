@@ -26,8 +26,12 @@ const MAGIC: &[u8; 4] = b"JFC1";
 const EXTENSION: &str = ".jfc";
 /// A good part of what more effort would save, for a small part of its time.
 const LEVEL: i32 = 3;
-/// Most bytes of an opened segment: what a writer puts together, and one capture more.
+/// Bytes of captures after which an object is full.
+const LINES_BYTES: usize = 16 << 20;
+/// Most bytes of an opened object: a full one, and the largest capture.
 const OPENED_BYTES_MAX: usize = 64 << 20;
+/// Days that are listed one by one.
+const DAYS_MAX: u64 = 40;
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// One object: where it is, and from when to when its events are.
@@ -69,14 +73,28 @@ impl TenantStore {
     }
 
     async fn put_day(&self, captures: &[&Capture]) -> Result<(), StoreFault> {
-        let moments = captures.iter().map(|capture| capture.now);
-        let (Some(first), Some(last)) = (moments.clone().min(), moments.max()) else { return Ok(()) };
         let mut lines = Vec::new();
+        let mut span: Option<(Moment, Moment)> = None;
         for capture in captures {
             serde_json::to_writer(&mut lines, capture).map_err(|error| failed("written", &error))?;
             lines.push(b'\n');
+            let (first, last) = span.unwrap_or((capture.now, capture.now));
+            span = Some((first.min(capture.now), last.max(capture.now)));
+            // What is put must be opened again in one piece.
+            if lines.len() >= LINES_BYTES
+                && let Some(span) = span.take()
+            {
+                self.put_lines(&std::mem::take(&mut lines), span).await?;
+            }
         }
-        let packed = zstd::encode_all(lines.as_slice(), LEVEL).map_err(|error| failed("packed", &error))?;
+        match span {
+            Some(span) => self.put_lines(&lines, span).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn put_lines(&self, lines: &[u8], (first, last): (Moment, Moment)) -> Result<(), StoreFault> {
+        let packed = zstd::encode_all(lines, LEVEL).map_err(|error| failed("packed", &error))?;
         let path = self.place(first, last)?;
         let sealed = self.shared.keyring.of(&self.id).await?.key.seal(path.as_ref().as_bytes(), &packed)?;
         let object = [MAGIC.as_slice(), sealed.as_slice()].concat();
@@ -85,10 +103,14 @@ impl TenantStore {
 
     /// The objects with events between two moments, both included, the oldest first.
     pub async fn capture_segments(&self, from: Moment, to: Moment) -> Result<Vec<Segment>, StoreFault> {
+        let whole = Path::from_iter([self.id.as_str()]);
+        // An object lies in the folder of its day and holds nothing of another. Of many days, all that there are cost less than each.
+        let folders: Vec<Path> = match to.saturating_sub(from) / DAY_MS {
+            0..DAYS_MAX => (from / DAY_MS..=to / DAY_MS).map(|day| whole.clone().join(day.to_string())).collect(),
+            _ => vec![whole],
+        };
         let mut segments = Vec::new();
-        // An object lies in the folder of its first event's day and holds nothing of another.
-        for day in from / DAY_MS..=to / DAY_MS {
-            let folder = Path::from_iter([self.id.as_str(), &day.to_string()]);
+        for folder in folders {
             let listed: Vec<_> = self.shared.captures.list(Some(&folder)).try_collect().await.map_err(|error| failed("listed", &error))?;
             segments.extend(listed.into_iter().filter_map(|object| named(object.location)));
         }

@@ -171,6 +171,7 @@ fn contact() -> anyhow::Result<Contact> {
         state_bytes: 0,
         priority: false,
         test: false,
+        gave_secrets: false,
     })
 }
 

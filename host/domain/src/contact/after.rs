@@ -33,6 +33,7 @@ impl Contact {
     pub fn take(&mut self, decided: &Decided<'_>) -> Vec<String> {
         let Decided { event, actions, by_host, moved, turn, now } = *decided;
         self.turn = turn;
+        self.gave_secrets |= event.is_sensitive();
         if let Event::ConsentEnded(consent) = event {
             self.consents.insert(consent.topic.clone(), consent.given);
         }

@@ -159,6 +159,9 @@ pub struct Contact {
     /// True where no quota bars it, because the address that was dialled was marked so when it arrived.
     #[serde(default)]
     pub priority: bool,
+    /// True once it gave what was asked for as sensitive: a plugin may keep it where later events show it, so nothing is captured any more.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub gave_secrets: bool,
     /// True where a test caller began it: it runs another release than everybody's, and counts in no statistics of live contacts.
     #[serde(default, skip_serializing_if = "is_false")]
     pub test: bool,

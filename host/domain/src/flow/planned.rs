@@ -58,16 +58,21 @@ impl Flow {
         exception.or_else(activation).map(|planned| planned.release).or_else(|| self.live())
     }
 
-    /// What was live before that, the newest first: whom a failing release falls back on.
-    pub fn formers_at(&self, now: Moment) -> Vec<ReleaseNumber> {
-        let at = self.live_at(now);
+    /// What routes at a moment and what was live before that, the newest first: whom a failing release falls back on.
+    pub fn routed_until(&self, now: Moment) -> Vec<ReleaseNumber> {
         let mut formers: Vec<ReleaseNumber> = self.live().into_iter().chain(self.history.iter().copied()).collect();
         let mut past: Vec<&Planned> = self.planned.iter().filter(|planned| planned.is_activation_by(now)).collect();
         past.sort_by_key(|planned| std::cmp::Reverse(planned.from));
         past.iter().rev().for_each(|planned| formers.insert(0, planned.release));
+        formers.splice(0..0, self.live_at(now));
         let mut seen = std::collections::BTreeSet::new();
-        formers.retain(|number| Some(*number) != at && seen.insert(*number));
+        formers.retain(|number| seen.insert(*number));
         formers
+    }
+
+    /// Ends what routes for a while just now, where something does: whoever makes a release live by hand means now.
+    pub fn end_exception(&mut self, now: Moment) {
+        self.planned.retain(|planned| !planned.is_exception_at(now));
     }
 
     /// Folds what has passed into the aliases.
@@ -137,7 +142,7 @@ mod tests {
         flow.plan(planned(3, 150, None), 10).unwrap();
         let live: Vec<Option<u32>> = [99, 100, 160, 199, 200, 1_000].map(|now| flow.live_at(now)).to_vec();
         assert_eq!(live, [Some(1), Some(2), Some(2), Some(2), Some(3), Some(3)]);
-        assert_eq!((flow.formers_at(120), flow.formers_at(300)), (vec![1], vec![1]), "what was live stands behind what is");
+        assert_eq!((flow.routed_until(120), flow.routed_until(300)), (vec![2, 1], vec![3, 1]), "what was live stands behind what is");
     }
 
     #[test]

@@ -113,9 +113,10 @@ async fn newest_release(inside: &Inside, name: &FlowName) -> Result<u32, Problem
     }
 }
 
-pub(crate) async fn show(inside: Inside) -> Answer {
+pub(crate) async fn show(State(app): State<Arc<App>>, inside: Inside) -> Answer {
     inside.asked.no_query()?;
-    let found = named(&inside).await?;
+    let mut found = named(&inside).await?;
+    found.row.settle(app.clock.now());
     reply::row(StatusCode::OK, &found.row, found.revision)
 }
 

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use jackfield_domain::contact::Moment;
 use jackfield_domain::id::{ContactId, TenantId};
 use jackfield_domain::retention::{Retention, may_go};
+use jackfield_domain::tenant::Tenant;
 use jackfield_store::{Forgotten, StoreFault};
 use tokio::sync::watch;
 
@@ -119,9 +120,7 @@ async fn look(app: &App, is_due: bool, stopped: &watch::Receiver<bool>) {
     if is_due && let Err(fault) = round(app, stopped).await {
         tracing::warn!(%fault, "what is older than plans keep was not forgotten");
     }
-    if let Err(fault) = cut(app, stopped).await {
-        tracing::warn!(%fault, "what is more than plans keep was not forgotten");
-    }
+    cut(app, stopped).await;
 }
 
 /// Looks at all tenants: forgets what is too old, and counts the rest.
@@ -132,22 +131,31 @@ async fn round(app: &App, stopped: &watch::Receiver<bool>) -> Result<(), StoreFa
         let Some(last) = page.last() else { return Ok(()) };
         after = Some(last.row.id.clone());
         for found in &page {
-            let retention = Retention::of(found.row.plan).within(app.keeping.most);
-            let forgotten = too_old(app, stopped, &found.row.id, retention).await?;
-            if forgotten > 0 {
-                tracing::info!(tenant = %found.row.id, contacts = forgotten, days = retention.days, "old contacts were forgotten");
-            }
-            let oldest = app.clock.now().saturating_sub(retention.span_ms());
-            let dropped = app.store.tenant(&found.row.id).drop_captures_before(oldest).await?;
-            if dropped > 0 {
-                tracing::info!(tenant = %found.row.id, segments = dropped, "old captures were removed");
+            // One tenant that is just being erased, or cannot be read, holds up nobody else.
+            if let Err(fault) = old(app, stopped, &found.row).await {
+                tracing::warn!(tenant = %found.row.id, %fault, "what is older than its plan keeps was not forgotten");
             }
             if *stopped.borrow() {
                 return Ok(());
             }
-            app.keeping.counted(&found.row.id, app.store.tenant(&found.row.id).contacts_kept().await?);
         }
     }
+}
+
+/// Forgets what a tenant has that is too old, and counts the rest.
+async fn old(app: &App, stopped: &watch::Receiver<bool>, tenant: &Tenant) -> Result<(), StoreFault> {
+    let retention = Retention::of(tenant.plan).within(app.keeping.most);
+    let (id, scope) = (&tenant.id, app.store.tenant(&tenant.id));
+    let forgotten = too_old(app, stopped, id, retention).await?;
+    if forgotten > 0 {
+        tracing::info!(tenant = %id, contacts = forgotten, days = retention.days, "old contacts were forgotten");
+    }
+    let dropped = scope.drop_captures_before(app.clock.now().saturating_sub(retention.span_ms())).await?;
+    if dropped > 0 {
+        tracing::info!(tenant = %id, segments = dropped, "old captures were removed");
+    }
+    app.keeping.counted(id, scope.contacts_kept().await?);
+    Ok(())
 }
 
 async fn too_old(app: &App, stopped: &watch::Receiver<bool>, tenant: &TenantId, retention: Retention) -> Result<u64, StoreFault> {
@@ -169,16 +177,20 @@ async fn too_old(app: &App, stopped: &watch::Receiver<bool>, tenant: &TenantId, 
 }
 
 /// Takes from the tenants that keep too many, one step each in turn, for as long as it may take.
-async fn cut(app: &App, stopped: &watch::Receiver<bool>) -> Result<(), StoreFault> {
+async fn cut(app: &App, stopped: &watch::Receiver<bool>) {
     let begun = Instant::now();
     let mut turns: Vec<(TenantId, u32)> = app.keeping.many().into_iter().map(|tenant| (tenant, 0)).collect();
     while !turns.is_empty() {
         let mut again = Vec::new();
         for (tenant, vain) in turns {
             if begun.elapsed() > AT_A_TIME || *stopped.borrow() {
-                return Ok(());
+                return;
             }
-            match step(app, &tenant).await? {
+            let stepped = step(app, &tenant).await.unwrap_or_else(|fault| {
+                tracing::warn!(%tenant, %fault, "what is more than its plan keeps was not forgotten");
+                None
+            });
+            match stepped {
                 None => {}
                 Some(0) if vain + 1 < VAIN_MAX => again.push((tenant, vain + 1)),
                 Some(0) => {}
@@ -187,7 +199,6 @@ async fn cut(app: &App, stopped: &watch::Receiver<bool>) -> Result<(), StoreFaul
         }
         turns = again;
     }
-    Ok(())
 }
 
 /// One look at a tenant's oldest contacts; none where it keeps no more than it may.

@@ -50,7 +50,7 @@ pub(super) async fn assign(app: &App, visit: &mut Visit, admitted: Result<Pass, 
 async fn last_good(app: &App, visit: &Visit, not: u32, now: Moment) -> Result<Option<Runnable>, StoreFault> {
     let Some(flow) = &visit.flow else { return Ok(None) };
     let scope = app.store.tenant(&visit.tenant.id);
-    for number in flow.formers_at(now).into_iter().filter(|number| *number != not) {
+    for number in flow.routed_until(now).into_iter().filter(|number| *number != not) {
         if !scope.record(&flow.name, number).await?.is_good() {
             continue;
         }

@@ -16,7 +16,7 @@ use crate::surroundings::Runnable;
 
 /// What is known before the attempt. None where nothing of this event may be kept.
 pub(super) fn begin(app: &App, visit: &Visit, event: &Event, call: &Call, runnable: &Runnable) -> Option<Capture> {
-    if visit.around.captures.off || event.is_sensitive() {
+    if visit.around.captures.off || visit.contact.gave_secrets || event.is_sensitive() {
         return None;
     }
     Some(Capture {
@@ -43,6 +43,7 @@ pub(super) fn begin(app: &App, visit: &Visit, event: &Event, call: &Call, runnab
         log: Vec::new(),
         came_to: jackfield_domain::capture::CameTo::Nothing,
         fuel: 0,
+        bytes: 0,
     })
 }
 
@@ -55,7 +56,13 @@ pub(super) fn finish(begun: Option<Capture>, ran: &Ran) -> Option<Capture> {
         Ok(_) => false,
     };
     let came_to = || came_to(ran.result.clone());
-    (!never_began).then(|| Capture { log: ran.log.clone(), came_to: came_to(), fuel: ran.used.fuel, ..capture })
+    (!never_began).then(|| Capture {
+        log: ran.log.clone(),
+        came_to: came_to(),
+        fuel: ran.used.fuel,
+        bytes: ran.used.input_bytes.saturating_add(ran.used.output_bytes),
+        ..capture
+    })
 }
 
 /// Hands over what is kept of an event.

@@ -71,6 +71,12 @@ async fn write(app: &App, visit: &Visit, event: &Event, parsed: &Parsed, reply: 
     let ends = matches!(event, Event::Ended(_)) && visit.contact.phase != Phase::Ended;
     let mut change = scope.change().put(&kept, Expect::Absent).turn(&turn);
     change = commit::count(change, visit, &turn, Entry::Reported { ended: ends });
+    if visit.contact.phase == Phase::Ended
+        && let Some(revision) = visit.revision
+    {
+        // One that is over may be forgotten in this moment; nothing must be written under it then.
+        change = change.check::<Contact>(&visit.contact.id, Expect::Revision(revision));
+    }
     if let Event::Ended(ended) = event {
         let over = Contact { phase: Phase::Ended, ended: Some(parsed.at), end_cause: Some(ended.cause.clone()), ..visit.contact.clone() };
         change = change.put(&over, visit.revision.map_or(Expect::Absent, Expect::Revision));

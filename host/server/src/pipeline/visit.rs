@@ -119,6 +119,7 @@ fn begin(tenant: &Tenant, parsed: &Parsed) -> Contact {
         state_bytes: 0,
         priority: parsed.priority,
         test: false,
+        gave_secrets: false,
     }
 }
 

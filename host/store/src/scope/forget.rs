@@ -31,7 +31,7 @@ const COUNT_STEP: usize = 1_000;
 pub struct Forgotten {
     /// Contacts that are gone.
     pub contacts: u64,
-    /// Where the next look goes on; none where there are no more.
+    /// Where the next look goes on, behind what was looked at and stays; none where there are no more.
     pub next: Option<ContactId>,
 }
 
@@ -58,23 +58,37 @@ impl TenantStore {
     ) -> Result<Forgotten, StoreFault> {
         let page = self.list::<Contact>(after, FORGET_STEP).await?;
         let mut forgotten = Forgotten { contacts: 0, next: page.last().map(|found| found.row.id) };
-        let (mut together, mut contacts) = (Vec::new(), 0);
+        let (mut together, mut contacts, mut looked_at) = (Vec::new(), 0, after.copied());
+        let mut whole = true;
         for found in &page {
             if forgotten.contacts + contacts >= most {
+                // Those behind it are the oldest still: the next look begins with them.
+                forgotten.next = looked_at;
                 break;
             }
+            looked_at = Some(found.row.id);
             let (last_event, rows) = self.under(&found.row).await?;
             if !may_go(&found.row, last_event) {
                 continue;
             }
-            let writes = self.removal(found, rows).await?;
+            let Some(writes) = self.removal(found, rows).await? else {
+                whole = false;
+                continue;
+            };
             if together.len() + writes.len() > WRITES_MAX {
-                forgotten.contacts += self.remove(std::mem::take(&mut together), std::mem::take(&mut contacts)).await?;
+                let (removed, all) = self.remove(std::mem::take(&mut together), std::mem::take(&mut contacts)).await?;
+                forgotten.contacts += removed;
+                whole &= all;
             }
             together.extend(writes);
             contacts += 1;
         }
-        forgotten.contacts += self.remove(together, contacts).await?;
+        let (removed, all) = self.remove(together, contacts).await?;
+        forgotten.contacts += removed;
+        if !(whole && all) {
+            // One was written meanwhile, and others stayed with it.
+            forgotten.next = after.copied();
+        }
         Ok(forgotten)
     }
 
@@ -96,12 +110,19 @@ impl TenantStore {
         Ok(page.into_iter().map(|(key, _)| key).collect())
     }
 
-    /// What removes a contact. Where that is more than one batch takes, what stands under it goes here and now.
-    async fn removal(&self, found: &Found<Contact>, mut rows: Vec<Vec<u8>>) -> Result<Vec<Write>, StoreFault> {
+    /// What removes a contact; none where it was written meanwhile. Where that is more than one batch takes, what stands under it goes
+    /// here and now, and never from under one that an event has written since.
+    async fn removal(&self, found: &Found<Contact>, mut rows: Vec<Vec<u8>>) -> Result<Option<Vec<Write>>, StoreFault> {
         let delete = |key: Vec<u8>| Write::Delete { key, expect: Expect::Anything };
+        let key = keys::tenant(&self.id, Contact::TABLE, &Contact::key_part(&found.row.id));
         while rows.len() > WRITES_MAX / 2 {
-            let writes = rows.split_off(rows.len() - WRITES_MAX / 2).into_iter().map(delete).collect();
-            self.shared.rows.commit(Batch { writes }).await.map_err(fault_of)?;
+            let mut writes: Vec<Write> = rows.split_off(rows.len() - WRITES_MAX / 2).into_iter().map(delete).collect();
+            writes.push(Write::Check { key: key.clone(), expect: Expect::Revision(found.revision) });
+            match self.shared.rows.commit(Batch { writes }).await {
+                Ok(()) => {}
+                Err(CommitError::Conflict { .. }) => return Ok(None),
+                Err(error) => return Err(fault_of(error)),
+            }
         }
         let contact = &found.row;
         let customer = contact.arrival.customer.address.raw.as_str();
@@ -110,9 +131,8 @@ impl TenantStore {
         rows.push(keys::platform(Table::Live, &contact.id.to_bytes()));
         let mut writes: Vec<Write> = rows.into_iter().map(delete).collect();
         writes.extend(self.call_removal(contact).await?);
-        let key = keys::tenant(&self.id, Contact::TABLE, &Contact::key_part(&contact.id));
         writes.push(Write::Delete { key, expect: Expect::Revision(found.revision) });
-        Ok(writes)
+        Ok(Some(writes))
     }
 
     /// A provider may have given the id of an old call to a newer one; that one's row stays.
@@ -124,14 +144,14 @@ impl TenantStore {
         Ok(is_its.then_some(Write::Delete { key, expect: Expect::Revision(kept.revision) }))
     }
 
-    /// How many went: all, or none where one of them was written meanwhile, and the next look finds the others again.
-    async fn remove(&self, writes: Vec<Write>, contacts: u64) -> Result<u64, StoreFault> {
+    /// How many went, and whether that is all: none do where one of them was written meanwhile.
+    async fn remove(&self, writes: Vec<Write>, contacts: u64) -> Result<(u64, bool), StoreFault> {
         if writes.is_empty() {
-            return Ok(0);
+            return Ok((0, true));
         }
         match Arc::clone(&self.shared.rows).commit(Batch { writes }).await {
-            Ok(()) => Ok(contacts),
-            Err(CommitError::Conflict { .. }) => Ok(0),
+            Ok(()) => Ok((contacts, true)),
+            Err(CommitError::Conflict { .. }) => Ok((0, false)),
             Err(error) => Err(fault_of(error)),
         }
     }

@@ -134,6 +134,7 @@ fn contact(owner: &str, at: u64, nth: u8) -> Contact {
         state_bytes: 0,
         priority: false,
         test: false,
+        gave_secrets: false,
     }
 }
 

@@ -36,7 +36,7 @@ use crate::app::App;
 /// How long one page goes on: a person watches the pages go by, and no client's patience is used up.
 const PAGE_TIME: Duration = Duration::from_secs(3);
 /// Captures between two looks at the clock.
-const PART: usize = 32;
+const PART: usize = 8;
 /// Replays of one page at once: enough to keep the guests' threads busy, too few to fill their line.
 const AT_ONCE: usize = 4;
 /// Differing captures that one page shows.
@@ -165,15 +165,15 @@ fn not_captured(inside: &Inside, id: &ContactId, turn: Option<u32>) -> Problem {
     let plan = inside.tenant.plan;
     let (days, percent) = (Retention::of(plan).days, jackfield_domain::capture::CaptureRules::percent_of(plan));
     let detail = format!(
-        "no invocation of {what} was captured, or what was captured has expired: the plan captures {percent} % of contacts, every failure and \
-         every flagged customer, for at most {days} days, and nothing where the input was sensitive or the default routes answered without a \
+        "no invocation of {what} was captured, or what was captured has expired: the plan captures {percent} % of contacts, every failure that the plugin itself came \
+         to, and every flagged customer, for at most {days} days, and nothing where the input was sensitive or the default routes answered without a \
          plugin; `jackfield captures flag` has a customer's next contacts captured whole"
     );
     Problem::at(Code::NotFound, "contact", detail)
 }
 
 fn cannot(capture: &Capture, why: &NotReplayed) -> Problem {
-    let code = if matches!(why, NotReplayed::NotReady(_)) { Code::Busy } else { Code::Invalid };
+    let code = if matches!(why, NotReplayed::NoRoom) { Code::Busy } else { Code::Invalid };
     Problem::new(code, format!("turn {} of contact {} cannot be replayed: {why}", capture.turn, capture.contact.id))
 }
 
@@ -244,6 +244,10 @@ pub(crate) async fn window(State(app): State<Arc<App>>, inside: Inside, Body(win
     if window.from > window.to {
         return Err(Problem::at(Code::Invalid, "to", "to lies before from"));
     }
+    // Nothing older is kept, and nothing later has happened.
+    let now = app.clock.now();
+    let window =
+        Window { from: window.from.max(now.saturating_sub(Retention::of(inside.tenant.plan).span_ms())), to: window.to.min(now), ..window };
     let tried = tried(&app, &inside, &flow, window.release).await?;
     let (begin, skip) = cursor(window.cursor.as_deref())?;
     if window.cursor.is_none() {
@@ -251,39 +255,28 @@ pub(crate) async fn window(State(app): State<Arc<App>>, inside: Inside, Body(win
     }
     let segments = inside.store.capture_segments(window.from, window.to).await.map_err(unread)?;
     let until = Instant::now() + PAGE_TIME;
-    let (mut tallied, mut examples, mut spent) = (Tallied::default(), Vec::new(), Spent::default());
+    let mut page = Page::default();
     let mut next = None;
     let mut done = segments.iter().take_while(|segment| segment.name() < begin.as_str()).count();
     let mut skip = skip;
     for segment in segments.get(done..).unwrap_or_default() {
-        let all = inside.store.captures_in(segment).await.map_err(unread)?;
+        let all = inside.store.captures_in(segment).await.unwrap_or_else(|fault| {
+            tracing::warn!(tenant = %inside.tenant.id, %fault, "captures cannot be read");
+            page.tallied.could_not("they cannot be read");
+            Vec::new()
+        });
         // The cursor's own segment may be gone; then what follows begins at its beginning.
         let mut at = if segment.name() == begin { std::mem::take(&mut skip) } else { 0 };
         let count = all.len();
         let mut all = all.into_iter().skip(at);
-        while at < count && Instant::now() < until {
+        // At least one part, or a slow disk would have the same page asked for again and again.
+        while at < count {
             let part: Vec<Capture> = all.by_ref().take(PART).collect();
             at += part.len();
             let meant = |capture: &Capture| capture.contact.flow == flow && (window.from..=window.to).contains(&capture.now);
-            let replays = part.into_iter().filter(meant).map(|capture| {
-                let (app, tried) = (&app, &tried);
-                async move {
-                    let rerun = app.runtime.replay(&capture, tried.candidate.as_ref(), tried.overlay(&BTreeMap::new())).await;
-                    (capture, rerun)
-                }
-            });
-            let mut replays = futures_util::stream::iter(replays).buffer_unordered(AT_ONCE);
-            while let Some((capture, rerun)) = replays.next().await {
-                match rerun {
-                    Ok(rerun) => {
-                        spent.add(tried.release.unwrap_or(capture.release), rerun.fuel);
-                        let class = tallied.add(&capture, &rerun);
-                        if class != Class::Identical && examples.len() < EXAMPLES_MAX {
-                            examples.push(View::of(&capture, rerun, false));
-                        }
-                    }
-                    Err(why) => tallied.could_not(&why.to_string()),
-                }
+            page.replay(&app, &tried, part.into_iter().filter(meant).collect()).await;
+            if Instant::now() > until {
+                break;
             }
         }
         if at < count {
@@ -296,11 +289,42 @@ pub(crate) async fn window(State(app): State<Arc<App>>, inside: Inside, Body(win
             break;
         }
     }
+    let Page { tallied, mut examples, spent } = page;
     for (release, (invocations, fuel)) in spent.0 {
         charge(&app, &inside, &flow, release, invocations, fuel).await?;
     }
     examples.sort_by_key(|view: &View| (view.contact, view.turn, view.attempt));
     reply::plain(json!({ "items": examples, "tallied": tallied, "done": done, "of": segments.len(), "next": next }))
+}
+
+/// What a page came to so far.
+#[derive(Default)]
+struct Page {
+    tallied: Tallied,
+    examples: Vec<View>,
+    spent: Spent,
+}
+
+impl Page {
+    async fn replay(&mut self, app: &App, tried: &Tried, captures: Vec<Capture>) {
+        let replays = captures.into_iter().map(|capture| async move {
+            let rerun = app.runtime.replay(&capture, tried.candidate.as_ref(), tried.overlay(&BTreeMap::new())).await;
+            (capture, rerun)
+        });
+        let mut replays = futures_util::stream::iter(replays).buffer_unordered(AT_ONCE);
+        while let Some((capture, rerun)) = replays.next().await {
+            match rerun {
+                Ok(rerun) => {
+                    self.spent.add(tried.release.unwrap_or(capture.release), rerun.fuel);
+                    let class = self.tallied.add(&capture, &rerun);
+                    if class != Class::Identical && self.examples.len() < EXAMPLES_MAX {
+                        self.examples.push(View::of(&capture, rerun, false));
+                    }
+                }
+                Err(why) => self.tallied.could_not(&why.to_string()),
+            }
+        }
+    }
 }
 
 /// What replays cost, by release.

@@ -76,7 +76,7 @@ struct View {
 
 /// The version that a flow's live release runs.
 pub(crate) async fn live_version(app: &App, inside: &Inside, flow: &Flow) -> Result<Option<Version>, Problem> {
-    let Some(number) = flow.live() else { return Ok(None) };
+    let Some(number) = flow.live_at(app.clock.now()) else { return Ok(None) };
     let release = inside.store.get::<Release>(&(flow.name.clone(), number)).await.map_err(unread)?;
     match release {
         Some(release) => version_of(app, &release.row).await.map(Some),
@@ -84,9 +84,16 @@ pub(crate) async fn live_version(app: &App, inside: &Inside, flow: &Flow) -> Res
     }
 }
 
-/// The actions that a flow's live plugin lists; none where nothing is live.
+/// The actions that a flow's live plugin lists, and those that are planned; none where nothing is.
 pub(crate) async fn live_actions(app: &App, inside: &Inside, flow: &Flow) -> Result<Vec<String>, Problem> {
-    Ok(live_version(app, inside, flow).await?.map(|version| version.metadata.actions).unwrap_or_default())
+    let mut actions = live_version(app, inside, flow).await?.map(|version| version.metadata.actions).unwrap_or_default();
+    for planned in &flow.planned {
+        let release = numbered(inside, flow, planned.release).await?.row;
+        actions.extend(version_of(app, &release).await?.metadata.actions);
+    }
+    actions.sort_unstable();
+    actions.dedup();
+    Ok(actions)
 }
 
 async fn version_of(app: &App, release: &Release) -> Result<Version, Problem> {
@@ -259,10 +266,14 @@ pub(crate) async fn activate(State(app): State<Arc<App>>, inside: Inside, Body(t
     let found = flows::named(&inside).await?;
     let expect = inside.asked.expect(Some(&found))?;
     let mut flow = found.row;
+    // What was planned for a moment that has passed was live until now.
+    let now = app.clock.now();
+    flow.settle(now);
     let was = flow.aliases.get(&alias).copied();
     let notes = check_release(&app, &inside, &flow, to.release, &alias).await?;
-    // What was planned for a moment that has passed was live until now.
-    flow.settle(app.clock.now());
+    if alias == AliasName::live() {
+        flow.end_exception(now);
+    }
     flow.point(alias.clone(), to.release);
     if flow.aliases.len() > ALIASES_MAX {
         return Err(Problem::at(Code::LimitReached, "alias", format!("a flow has at most {ALIASES_MAX} aliases")));
@@ -300,7 +311,14 @@ pub(crate) async fn roll_back(State(app): State<Arc<App>>, inside: Inside, Body(
     let found = flows::named(&inside).await?;
     let expect = inside.asked.expect(Some(&found))?;
     let mut flow = found.row;
-    flow.settle(app.clock.now());
+    let now = app.clock.now();
+    flow.settle(now);
+    if let (Some(from), Some(to)) = (flow.live_at(now), flow.live().filter(|live| Some(*live) != flow.live_at(now))) {
+        // What is live routes again as soon as what was planned for a while is over, and that is now.
+        flow.end_exception(now);
+        inside.store.change().put(&flow, expect).commit().await.map_err(uncommitted)?;
+        return reply::plain(json!({ "flow": flow.name, "from": from, "to": to, "notes": ["what was planned for this time is removed"] }));
+    }
     let (Some(from), Some(to)) = (flow.live(), flow.history.first().copied()) else {
         return Err(Problem::at(Code::NotFound, "release", format!("flow {} has no release that was live before", flow.name)));
     };

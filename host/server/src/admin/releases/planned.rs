@@ -1,7 +1,7 @@
 //! Answers for what a flow is to run later, for a while, or for some callers alone: its calendar, and its test callers.
 //!
-//! A plan is checked like an activation when it is made, and again by nobody: a release never changes, and what was bound since was checked
-//! when it was bound. Times without an offset are the tenant's; one that a clock change skips is refused, because nobody can mean it.
+//! A plan is checked like an activation when it is made, and again by nobody: a release never changes, and an address that is bound later is
+//! checked against what is planned as well. Making a release live by hand, or rolling back, ends what is planned for just now. Times without an offset are the tenant's; one that a clock change skips is refused, because nobody can mean it.
 
 use std::sync::Arc;
 
