@@ -18,6 +18,7 @@ use crate::call::Call;
 use crate::guest::{Guest, GuestParts};
 use crate::invocation::{self, Frame};
 use crate::load::prepared::Prepared;
+use crate::runtime::LATE_MAX_WITH_HTTP;
 use crate::{Runtime, RuntimeFault};
 
 /// One round: the mean time of a call.
@@ -46,23 +47,32 @@ pub async fn round(
     let on_one_thread = call.clone();
     let measured = runtime
         .inner
-        .on_guest_threads(&tenant, version.1, Priority::Running, Duration::from_secs(600), move |_, place| async move {
-            // One place for the whole round.
-            let _place = place;
-            let began = Instant::now();
-            for _ in 0..calls {
-                bare(&prepared, on_one_thread(), yield_fuel).await;
-            }
-            let bare = began.elapsed() / calls;
-            let began = Instant::now();
-            for _ in 0..calls {
-                let call = on_one_thread();
-                let input_bytes = invocation::json_bytes(&call.contact).saturating_add(invocation::json_bytes(&call.event));
-                let frame = Frame { limits: call.limits, wall: call.wall, yield_fuel, input_bytes };
-                assert!(invocation::run_within(Arc::clone(&prepared), call, frame, None).await.result.is_ok(), "the limited call failed");
-            }
-            (bare, began.elapsed() / calls)
-        })
+        .on_guest_threads(
+            &tenant,
+            (version.1, Priority::Running),
+            Duration::from_secs(600),
+            LATE_MAX_WITH_HTTP,
+            move |_, place| async move {
+                // One place for the whole round.
+                let _place = place;
+                let began = Instant::now();
+                for _ in 0..calls {
+                    bare(&prepared, on_one_thread(), yield_fuel).await;
+                }
+                let bare = began.elapsed() / calls;
+                let began = Instant::now();
+                for _ in 0..calls {
+                    let call = on_one_thread();
+                    let input_bytes = invocation::json_bytes(&call.contact).saturating_add(invocation::json_bytes(&call.event));
+                    let frame = Frame { limits: call.limits, wall: call.wall, yield_fuel, input_bytes };
+                    assert!(
+                        invocation::run_within(Arc::clone(&prepared), call, frame, None).await.result.is_ok(),
+                        "the limited call failed"
+                    );
+                }
+                (bare, began.elapsed() / calls)
+            },
+        )
         .await;
     let (bare, limited) = measured.map_err(|_| RuntimeFault::Engine("the round did not run".to_owned()))?;
     let began = Instant::now();

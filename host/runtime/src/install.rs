@@ -23,7 +23,7 @@ use crate::guest::GuestParts;
 use crate::invocation::{Described, Frame, describe};
 use crate::load::prepared::Prepared;
 use crate::load::{LoadError, bad_describe};
-use crate::runtime::{Inner, NotRun, RuntimeFault};
+use crate::runtime::{Inner, LATE_MAX_WITH_HTTP, NotRun, RuntimeFault};
 
 /// Why an upload is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -132,7 +132,7 @@ async fn described(
         describe(prepared, parts, Frame { limits, wall, yield_fuel, input_bytes: 0 })
     };
     let wall = Duration::from_millis(limits.wall_ms_max);
-    let ran = inner.on_guest_threads(tenant, class, Priority::Background, wall, work).await;
+    let ran = inner.on_guest_threads(tenant, (class, Priority::Background), wall, LATE_MAX_WITH_HTTP, work).await;
     let Described { result, fuel } = match ran {
         Ok(described) => described?,
         Err(NotRun::NoPlace | NotRun::Late(_)) => {

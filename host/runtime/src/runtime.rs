@@ -34,7 +34,7 @@ use crate::load::Loader;
 use crate::load::prepared::GuestEngine;
 use crate::load::shelf::{Room, Shelf};
 use crate::pulse::{GuestPulse, Pulse};
-use crate::threads::Guests;
+use crate::threads::{EndWithMe, Guests};
 use crate::turnstile::{Lane, Metered, PerLane, Place, Refused, Rules, Turnstile};
 
 /// Guests at once on one thread: one runs, and one is ready when it waits or yields.
@@ -51,6 +51,8 @@ const WAITING_MAX: usize = 4_096;
 /// A guest's time is ended by its own thread. Where that one does not get to it in so long, the caller is not kept waiting: the guest is
 /// dropped at its next yield, and charged all that it may have burnt. On a machine with room an end takes less.
 const LATE_MAX: Duration = Duration::from_millis(4);
+/// The same for a guest that may send requests: what went out must be in the trail, and goes with a guest that is given up.
+pub(crate) const LATE_MAX_WITH_HTTP: Duration = Duration::from_millis(500);
 
 /// What a runtime needs to know.
 #[derive(Clone)]
@@ -258,7 +260,8 @@ impl Runtime {
         let left = wall.saturating_sub(began.elapsed());
         let yield_fuel = self.inner.settings.yield_fuel;
         let (class, priority) = (call.class, call.priority);
-        let ran = self.inner.on_guest_threads(line, class, priority, left, move |wall, place| {
+        let late_max = if call.grants.contains(&Grant::Http) { LATE_MAX_WITH_HTTP } else { LATE_MAX };
+        let ran = self.inner.on_guest_threads(line, (class, priority), left, late_max, move |wall, place| {
             invocation::run(prepared, call, Frame { limits, wall, yield_fuel, input_bytes }, place)
         });
         match ran.await {
@@ -341,15 +344,6 @@ pub(crate) enum NotRun {
     Ended(String),
 }
 
-/// Ends a task when whoever waits for it goes away: a dropped webhook must not leave a guest running.
-struct EndWithMe<T>(JoinHandle<T>);
-
-impl<T> Drop for EndWithMe<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 impl Inner {
     /// Runs work of our own on the guests' threads, without a place: for the self-test, before any guest runs.
     pub(crate) fn spawn_beside_guests<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
@@ -365,9 +359,9 @@ impl Inner {
     pub(crate) async fn on_guest_threads<T, F, W>(
         &self,
         tenant: &TenantId,
-        class: SlotClass,
-        priority: Priority,
+        (class, priority): (SlotClass, Priority),
         wall: Duration,
+        late_max: Duration,
         work: W,
     ) -> Result<T, NotRun>
     where
@@ -392,7 +386,7 @@ impl Inner {
         // It is another task of another runtime, and still part of the same event.
         let mut task = EndWithMe(threads.spawn(guest.in_current_span()));
         let given = Instant::now();
-        match tokio::time::timeout(left.saturating_add(LATE_MAX), &mut task.0).await {
+        match tokio::time::timeout(left.saturating_add(late_max), &mut task.0).await {
             Ok(ended) => ended.map_err(|error| NotRun::Ended(error.to_string())),
             Err(_) => Err(NotRun::Late(given.elapsed())),
         }

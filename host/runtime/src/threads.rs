@@ -7,6 +7,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::JoinHandle;
 
 use crate::runtime::RuntimeFault;
 use crate::turnstile::Lane;
@@ -90,5 +91,14 @@ impl Threads {
 fn step_back(nice: i32) {
     if nice > 0 {
         let _as_before = rustix::process::nice(nice);
+    }
+}
+
+/// Ends a task when whoever waits for it goes away: a dropped webhook must not leave a guest running.
+pub(crate) struct EndWithMe<T>(pub(crate) JoinHandle<T>);
+
+impl<T> Drop for EndWithMe<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
