@@ -20,10 +20,13 @@ mod promises {
     mod fairness;
     mod fallback;
     mod fuzzed;
+    mod gate;
     mod health;
+    mod history;
     mod hostile;
     mod isolation;
     mod listeners;
+    mod logs;
     mod metering;
     mod order;
     mod planned;

@@ -50,6 +50,34 @@ fn the_acme_plugin_passes_its_cases_and_the_report_names_what_none_reached() {
 }
 
 #[test]
+fn a_context_that_is_written_from_outside_reaches_the_observer() {
+    let home = tempfile::tempdir().unwrap();
+    let (component, cases) = (home.path().join("echo.wasm"), home.path().join("context.yaml"));
+    std::fs::write(&component, artifacts::guest("echo").unwrap()).unwrap();
+    let yaml = r#"
+start: {stubs: {http: [{url: "https://api.echo.example/*"}]}}
+cases:
+  - name: the observer hears of it
+    steps:
+      - context: {level: gold}
+        expect: {asks-plugin: true, logs: [a contact is over]}
+      - context: {level: silver}
+        expect: {asks-plugin: true, logs: [a contact is over]}
+"#;
+    std::fs::write(&cases, yaml).unwrap();
+    let mut command = Command::new(artifacts::binary().unwrap());
+    command.env("XDG_CACHE_HOME", home.path()).args(["plugin", "test"]).arg(&component).arg(&cases).arg("--verbose");
+    let ran = command.output().unwrap();
+    let told = text(&ran.stdout);
+    assert!(ran.status.success() && told.contains("2. the context is written"), "{told}{}", text(&ran.stderr));
+    // A plugin without an observer is not asked, and says so.
+    let none = home.path().join("none.yaml");
+    std::fs::write(&none, "cases:\n  - name: a\n    steps:\n      - {context: {level: gold}, expect: {asks-plugin: true}}\n").unwrap();
+    let ran = plugin_test(home.path(), &[none.to_str().unwrap()]);
+    assert_eq!(ran.status.code(), Some(1), "{}", text(&ran.stdout));
+}
+
+#[test]
 fn the_other_plugins_pass_theirs_with_hosts_that_fail_and_a_store_that_is_away() {
     let home = tempfile::tempdir().unwrap();
     for plugin in ["known-customer", "hours-router"] {

@@ -142,3 +142,35 @@ async fn a_test_caller_alone_hears_what_is_to_come_and_counts_nowhere_as_live() 
     shop.ok(Method::DELETE, "test-callers/%2B14155550123", Value::Null).await;
     assert_eq!(shop.hears("+14155550123").await, "One");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_that_is_rolled_back_keeps_its_callers_or_hands_them_to_the_default_routes() {
+    let shop = Shop::open().await;
+    let open = json!({"actions": [{"do": "enqueue", "with": {"tag": "default", "queue": "general-support"}}], "reason": "default"});
+    let routes = json!([{"channel": "voice", "open": open}]);
+    shop.platform.operator.ok(Method::PUT, "/v1/tenants/acme/routes", routes).await.unwrap();
+    let two = || shop.ok(Method::PUT, "aliases/live", json!({"release": 2}));
+    // By default who began with a release keeps it.
+    two().await;
+    let call = shop.line.call("+14155550101", NUMBER);
+    let menu = call.arrive().await.unwrap();
+    shop.ok(Method::POST, "rollback", json!({})).await;
+    let chosen = call.press(&menu.twiml, "1").await.unwrap();
+    assert!(chosen.twiml.queue().is_some_and(|queue| queue.contains("sales")), "{:?}", chosen.twiml);
+
+    two().await;
+    let call = shop.line.call("+14155550102", NUMBER);
+    let menu = call.arrive().await.unwrap();
+    let back = shop.ok(Method::POST, "rollback", json!({"live_contacts": true})).await;
+    assert_eq!((&back["from"], &back["to"], &back["live_contacts"]), (&json!(2), &json!(1), &json!(true)), "{back}");
+    let chosen = call.press(&menu.twiml, "1").await.unwrap();
+    assert!(chosen.twiml.queue().is_some_and(|queue| queue.contains("general-support")), "{:?}", chosen.twiml);
+    let contact = shop.platform.operator.contact_of("acme", &call.sid).await.unwrap();
+    let turn = contact["turns"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!((&turn["barred"], &turn["attempts"]), (&json!("withdrawn"), &json!([])), "{turn}");
+    assert_eq!(shop.hears("+14155550103").await, "One", "who calls now has the release before");
+
+    // Making it live again is meant for everybody.
+    two().await;
+    assert_eq!(shop.hears("+14155550104").await, "Two");
+}

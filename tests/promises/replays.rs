@@ -146,3 +146,28 @@ async fn a_flagged_customer_is_captured_whole_where_the_sample_takes_nobody() {
         assert_eq!((problem.code.as_str(), problem.at.as_deref()), ("invalid", Some(at)));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_observer_was_told_is_replayed_too_and_only_to_releases_that_have_one() {
+    let (platform, line) = platform(artifacts::guest("echo").unwrap(), json!({"queue": "sales"}), "large").await;
+    let call = line.call(CALLER, NUMBER);
+    call.arrive().await.unwrap();
+    call.end().await.unwrap();
+    let contact = platform.operator.contact_of("acme", &call.sid).await.unwrap()["contact"]["id"].as_str().unwrap().to_owned();
+    // The observer is told after the report was acknowledged.
+    let mut items = replay(&platform, &contact, json!({})).await;
+    for _ in 0..200 {
+        if items.len() > 1 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        items = replay(&platform, &contact, json!({})).await;
+    }
+    let told: Vec<_> = items.iter().map(|item| (item["function"].as_str().unwrap(), item["class"].as_str().unwrap())).collect();
+    assert_eq!(told, [("router.handle", "identical"), ("observer.notify", "identical")], "{items:?}");
+    assert_eq!(items[1]["captured"]["fuel"], items[1]["replayed"]["fuel"]);
+    // Another plugin has no observer: it is asked what it can be asked.
+    platform.operator.release("acme", "main", "other", artifacts::guest("tells-time").unwrap()).await.unwrap();
+    let other = replay(&platform, &contact, json!({"release": 2})).await;
+    assert_eq!(other.iter().map(|item| item["function"].as_str().unwrap()).collect::<Vec<_>>(), ["router.handle"], "{other:?}");
+}

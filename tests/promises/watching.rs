@@ -56,7 +56,7 @@ async fn crm(operator: &Operator, service: &Web) {
     operator.ok(Method::PUT, "/v1/tenants/crm/secrets/crm", bound).await.unwrap();
     let release = json!({"plugin": "logic", "egress": [service.rule(&["GET"])]});
     operator.ok(Method::POST, "/v1/tenants/crm/flows/main/releases", release).await.unwrap();
-    operator.ok(Method::PUT, "/v1/tenants/crm/flows/main/aliases/live", json!({"release": 2})).await.unwrap();
+    operator.ok(Method::PUT, "/v1/tenants/crm/flows/main/aliases/live", json!({"release": 2, "approve": true})).await.unwrap();
 }
 
 /// What the trail names as the trace of a call's last turn.

@@ -176,7 +176,7 @@ impl Operator {
             .ok(Method::POST, &format!("{at}/flows/{flow}/releases"), json!({"plugin": plugin, "version": number, "note": "onboarding"}))
             .await?;
         let number = release.get("number").and_then(Value::as_u64).context("the release has a number")?;
-        self.ok(Method::PUT, &format!("{at}/flows/{flow}/aliases/live"), json!({"release": number})).await?;
+        self.ok(Method::PUT, &format!("{at}/flows/{flow}/aliases/live"), json!({"release": number, "approve": true})).await?;
         Ok(number)
     }
 

@@ -9,6 +9,7 @@ use jackfield_domain::contact::open::Heard;
 use jackfield_domain::flow::settings::check_schema;
 use jackfield_runtime::{Installed, Runtime};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::coverage::{Coverage, Unreached};
 use crate::expect::differences;
@@ -16,7 +17,7 @@ use crate::format::{Case, File};
 use crate::heard::heard;
 use crate::step;
 use crate::walk::{Came, Walk};
-use crate::world;
+use crate::world::{self, Given};
 
 /// Something that is not as it must be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -57,12 +58,25 @@ pub struct Bench {
     runtime: Runtime,
     plugin: Installed,
     coverage: Coverage,
+    given: Given,
 }
 
 impl Bench {
     /// For one plugin, which the runtime has.
     pub fn new(runtime: Runtime, plugin: Installed) -> Self {
-        Self { runtime, plugin, coverage: Coverage::default() }
+        Self { runtime, plugin, coverage: Coverage::default(), given: Given::default() }
+    }
+
+    /// With what a tenant has, for files whose world does not speak of it.
+    pub fn with(self, given: Given) -> Self {
+        Self { given, ..self }
+    }
+
+    /// Whether the plugin's schema takes the settings that a file's cases begin with: a file that has none waits for a release.
+    pub fn takes_settings_of(&self, file: &File) -> bool {
+        let none = Value::Object(serde_json::Map::new());
+        let settings = file.world.settings.as_ref().or(self.given.settings.as_ref()).unwrap_or(&none);
+        check_schema(&self.plugin.metadata.settings_schema, settings).is_ok()
     }
 
     /// Runs all cases of a file.
@@ -91,7 +105,7 @@ impl Bench {
     }
 
     async fn walk(&mut self, file: &File, case: &Case, report: &mut CaseReport) -> Result<(), String> {
-        let found = world::found(&file.world, &file.start, case, self.plugin.class)?;
+        let found = world::found(&file.world, &file.start, case, self.plugin.class, &self.given)?;
         check_schema(&self.plugin.metadata.settings_schema, &found.settings).map_err(|e| format!("settings: {e}"))?;
         let runtime = self.runtime.clone();
         let plugin = self.plugin.clone();
@@ -100,10 +114,14 @@ impl Bench {
         self.note(0, "arrives", &came, report);
         judge(0, differences(&case.arrives.clone().unwrap_or_default(), &came, &walk), report);
         for (at, step) in case.steps.iter().enumerate() {
-            let heard =
-                step::heard(step, walk.found.contact.open.as_ref(), walk.lasted_ms()).map_err(|why| format!("step {}: {why}", at + 1))?;
-            let what = in_words(&heard);
-            let came = walk.hear(heard).await;
+            let (what, came) = match &step.context {
+                Some(json) => ("the context is written".to_owned(), walk.context(json).await),
+                None => {
+                    let heard = step::heard(step, walk.found.contact.open.as_ref(), walk.lasted_ms());
+                    let heard = heard.map_err(|why| format!("step {}: {why}", at + 1))?;
+                    (in_words(&heard), walk.hear(heard).await)
+                }
+            };
             self.note(at + 1, &what, &came, report);
             judge(at + 1, differences(&step.expect.clone().unwrap_or_default(), &came, &walk), report);
         }

@@ -215,6 +215,8 @@ pub struct Step {
     pub speaker: Option<String>,
     /// True: the prompts before a `continue`, or the pause of a `wake-after`, are over.
     pub resume: Option<bool>,
+    /// The contact's context is written from outside: any JSON. The plugin has it from then on, and its observer is told.
+    pub context: Option<Value>,
     /// The contact is over: completed, failed, ...
     pub ended: Option<String>,
     /// What must come of it.

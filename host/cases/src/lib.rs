@@ -25,5 +25,6 @@ pub use coverage::Unreached;
 pub use format::schema;
 pub use from_contact::{Around, case_of};
 pub use junit::junit;
-pub use read::{BadFile, read};
+pub use read::{BadFile, parse, read};
 pub use talk::{Talk, Told, WORDS};
+pub use world::Given;

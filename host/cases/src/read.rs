@@ -56,8 +56,8 @@ pub fn read(path: &Path) -> Result<File, BadFile> {
     parse(path, &text)
 }
 
-/// The same of a text.
-pub(crate) fn parse(path: &Path, text: &str) -> Result<File, BadFile> {
+/// The same of a text; `path` is how mistakes call it.
+pub fn parse(path: &Path, text: &str) -> Result<File, BadFile> {
     let file: File = serde_saphyr::from_str(text).map_err(|error| {
         let place = error.location();
         let why = error.without_snippet().to_string();
@@ -126,6 +126,7 @@ impl Step {
             ("recorded", self.recorded.is_some()),
             ("speaker", self.speaker.is_some()),
             ("resume", self.resume.is_some()),
+            ("context", self.context.is_some()),
             ("ended", self.ended.is_some()),
         ];
         there.into_iter().filter(|(_, is_there)| *is_there).map(|(name, _)| name).collect()

@@ -11,7 +11,7 @@ use crate::format::{Case, File, Press, Say, Step, Text};
 use crate::heard::heard;
 use crate::step;
 use crate::walk::{Came, Walk};
-use crate::world;
+use crate::world::{self, Given};
 
 /// What can be typed.
 pub const WORDS: &str = "keys: 1, 42#    words: sales please    /silence  /hang-up  /resume  /message TEXT  /dialled OUTCOME  \
@@ -45,7 +45,7 @@ impl<'a> Talk<'a> {
     /// Begins in the world of a file, as its first case begins.
     pub fn new(runtime: &'a Runtime, plugin: &'a Installed, file: &File) -> Result<Self, String> {
         let plain = Case { name: String::new(), start: Default::default(), settings: None, arrives: None, steps: Vec::new() };
-        let found = world::found(&file.world, &file.start, file.cases.first().unwrap_or(&plain), plugin.class)?;
+        let found = world::found(&file.world, &file.start, file.cases.first().unwrap_or(&plain), plugin.class, &Given::default())?;
         Ok(Self { walk: Walk::new(runtime, plugin, found) })
     }
 

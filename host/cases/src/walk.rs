@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use jackfield_domain::budget::{Limits, Used};
 use jackfield_domain::capability::LogLine;
-use jackfield_domain::contact::Moment;
 use jackfield_domain::contact::after::Decided;
 use jackfield_domain::contact::decision::{Decision, Draft, Vetted};
-use jackfield_domain::contact::event::Event;
+use jackfield_domain::contact::event::{ContextChanged, Event};
 use jackfield_domain::contact::open::{Heard, Next, hear_without};
+use jackfield_domain::contact::{Contact, Moment};
 use jackfield_domain::fallback::{self, Abilities, AnsweredBy, Case, Failure, FailureKind, Inability, Tried, World, vet};
 use jackfield_domain::flow::egress::EgressRules;
 use jackfield_domain::flow::plugin::Grant;
@@ -26,6 +26,7 @@ use jackfield_domain::quota::{Asking, Barred, Pass, admit};
 use jackfield_domain::tenant::hours::offset_minutes;
 use jackfield_runtime::capability::live::{Live, LiveParts};
 use jackfield_runtime::{Call, Function, Installed, Outcome, Runtime};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::stand_in::{Asked, Hosts, Memory};
@@ -50,6 +51,8 @@ pub(crate) struct Walk<'a> {
     pub found: Found,
     pub memory: Arc<Memory>,
     pub hosts: Arc<Hosts>,
+    /// What was written from outside, with its revision.
+    context: Option<(String, u32)>,
 }
 
 /// What came of a step.
@@ -76,7 +79,7 @@ impl<'a> Walk<'a> {
     pub(crate) fn new(runtime: &'a Runtime, plugin: &'a Installed, found: Found) -> Self {
         let memory = Arc::new(Memory::new(&found.state, found.stubs.state_unavailable.unwrap_or(false)));
         let hosts = Arc::new(Hosts::new(&found.stubs.http));
-        Self { runtime, plugin, found, memory, hosts }
+        Self { runtime, plugin, found, memory, hosts, context: None }
     }
 
     /// How long the contact lasts so far, in milliseconds.
@@ -107,6 +110,14 @@ impl<'a> Walk<'a> {
         };
         self.take(&came);
         came
+    }
+
+    /// Somebody outside writes the contact's context.
+    pub(crate) async fn context(&mut self, json: &Value) -> Came {
+        self.found.now = self.found.now.saturating_add(STEP_MS);
+        let revision = self.context.as_ref().map_or(1, |(_, revision)| revision.saturating_add(1));
+        self.context = Some((json.to_string(), revision));
+        self.tell(Event::ContextChanged(ContextChanged { revision, by: "the case".to_owned() })).await
     }
 
     fn take(&mut self, came: &Came) {
@@ -226,13 +237,15 @@ impl<'a> Walk<'a> {
         let grants: BTreeSet<Grant> = self.plugin.imports.clone();
         let limits = if grants.contains(&Grant::Http) { limits.with_http() } else { *limits };
         let turn = contact.turn.saturating_add(1);
-        let call = Call {
+        // Of the case alone and the same for every try.
+        let (about, event, settings) = (Arc::new(contact.clone()), Arc::new(event), Arc::new(self.found.settings.clone()));
+        let call = || Call {
             digest: self.plugin.digest,
             class: self.plugin.class,
-            priority: Priority::Arrival,
+            priority: Priority::Background,
             function,
-            contact: contact.clone(),
-            event,
+            contact: Arc::clone(&about),
+            event: Arc::clone(&event),
             release: 1,
             turn,
             attempt: 1,
@@ -242,21 +255,21 @@ impl<'a> Walk<'a> {
             limits,
             wall: Duration::from_millis(limits.wall_ms_max),
             seed: seed(turn, *now),
-            grants,
-            capabilities: Box::new(Live::new(self.parts(&limits))),
-            context: None,
+            grants: grants.clone(),
+            capabilities: Box::new(Live::new(self.parts(&limits, &about, &settings))),
+            context: self.context.clone(),
         };
-        self.runtime.call(pass, call).await
+        self.runtime.rehearse(pass, call).await
     }
 
-    fn parts(&self, limits: &Limits) -> LiveParts {
-        let Found { tenant, directory, contact, settings, now, seen, plugin_name, .. } = &self.found;
+    fn parts(&self, limits: &Limits, contact: &Arc<Contact>, settings: &Arc<Value>) -> LiveParts {
+        let Found { tenant, directory, now, seen, plugin_name, .. } = &self.found;
         LiveParts {
-            settings: settings.clone(),
+            settings: Arc::clone(settings),
             directory: Arc::new(directory.clone()),
             state: Arc::clone(&self.memory) as _,
             space: StateSpace { tenant: tenant.id.clone(), owner: tenant.id.clone(), plugin: plugin_name.clone(), contact: contact.id },
-            contact: contact.clone(),
+            contact: Arc::clone(contact),
             limits: *limits,
             now: *now,
             outcomes: self.plugin.metadata.outcomes.clone(),

@@ -47,6 +47,10 @@ pub enum Code {
     BadSettings,
     /// The release asks for a grant that its component does not import or its owner does not allow.
     BadGrant,
+    /// Test cases that must hold do not; the detail names them.
+    CasesFail,
+    /// The release may do more than what is live, and nobody approved that; the detail names what.
+    NeedsApproval,
     /// The provider cannot do what is asked.
     CannotRender,
     /// It needs messages or calls that are begun by us, and there is no outbox yet.
@@ -63,7 +67,7 @@ pub enum Code {
 
 impl Code {
     /// All of them: the table of HTTP statuses and the docs are tested against it.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::BadRequest,
         Self::Invalid,
         Self::TooLarge,
@@ -83,6 +87,8 @@ impl Code {
         Self::BadDescribe,
         Self::BadSettings,
         Self::BadGrant,
+        Self::CasesFail,
+        Self::NeedsApproval,
         Self::CannotRender,
         Self::NeedsOutbox,
         Self::NeedsSpeaker,
@@ -113,6 +119,8 @@ impl Code {
             Self::BadDescribe => "bad-describe",
             Self::BadSettings => "bad-settings",
             Self::BadGrant => "bad-grant",
+            Self::CasesFail => "cases-fail",
+            Self::NeedsApproval => "needs-approval",
             Self::CannotRender => "cannot-render",
             Self::NeedsOutbox => "needs-outbox",
             Self::NeedsSpeaker => "needs-speaker",

@@ -170,6 +170,12 @@ impl AdminClient {
         self.send(request.header(header::CONTENT_TYPE, "application/wasm").timeout(UPLOAD_TIMEOUT).body(component)).await
     }
 
+    /// Writes a file of YAML.
+    pub async fn put_yaml(&self, path: &str, yaml: Bytes) -> Result<Reply, ClientError> {
+        let request = self.request(Method::PUT, path);
+        self.send(request.header(header::CONTENT_TYPE, "application/yaml").body(yaml)).await
+    }
+
     /// Reads text that is no JSON, such as CSV.
     pub async fn get_text(&self, path: &str, query: &[(&str, &str)]) -> Result<String, ClientError> {
         let request = self.request(Method::GET, path).query(query).header(header::ACCEPT, "text/*");

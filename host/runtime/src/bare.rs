@@ -43,7 +43,7 @@ pub async fn round(
     let prepared =
         runtime.inner.loader.load(version, &call().contact.tenant).await.map_err(|error| RuntimeFault::Engine(error.to_string()))?;
     let yield_fuel = runtime.inner.settings.yield_fuel;
-    let tenant = call().contact.tenant;
+    let tenant = call().contact.tenant.clone();
     let on_one_thread = call.clone();
     let measured = runtime
         .inner

@@ -4,6 +4,7 @@
 //! alone stand here, so that the step can be read, tested and recorded without an engine.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jackfield_domain::budget::{Limits, Used};
@@ -65,9 +66,9 @@ pub struct Call {
     /// What runs.
     pub function: Function,
     /// The contact, as it stands before this event.
-    pub contact: Contact,
+    pub contact: Arc<Contact>,
     /// What happened.
-    pub event: Event,
+    pub event: Arc<Event>,
     /// The release that runs.
     pub release: ReleaseNumber,
     /// The turn that this is.

@@ -27,6 +27,7 @@ use crate::pipeline::order::Order;
 use crate::quota::Quotas;
 use crate::refusals::RefusalLog;
 use crate::surroundings::Known;
+use crate::telemetry::tail::Tail;
 
 /// Everything that a request may need.
 pub struct App {
@@ -50,6 +51,8 @@ pub struct App {
     pub metrics: Metrics,
     /// What is told, and to whom.
     pub telemetry: Telemetry,
+    /// What is held for those who follow a tenant.
+    pub tail: Tail,
     /// Whose turn it is, per contact.
     pub order: Order,
     /// How many contacts are kept of each tenant.
@@ -90,6 +93,7 @@ impl App {
             in_flight: InFlight::new(in_flight_max),
             metrics: Metrics::new(telemetry.metrics_tenants_max),
             telemetry,
+            tail: Tail::default(),
             order: Order::default(),
             keeping: Keeping::new(keep_most),
             behind: Behind::default(),

@@ -152,7 +152,7 @@ async fn walk(app: &Arc<App>, received: Received, provider: &mut Option<&'static
         return Ok(Answered::Reply(parsed.provider.acknowledge().into()));
     }
     if !parsed.heard.expects_answer() {
-        return Ok(Answered::Reply(timed(metrics, Step::Report, observe::observe(app, parsed)).await?.into()));
+        return Ok(Answered::Reply(timed(metrics, Step::Report, Box::pin(observe::observe(app, parsed))).await?.into()));
     }
     if parsed.step.as_ref().is_some_and(|step| step.place.is_for_target()) {
         return Ok(Answered::Reply(render::whisper(app, &parsed).await?.into()));
@@ -184,7 +184,7 @@ async fn walk(app: &Arc<App>, received: Received, provider: &mut Option<&'static
                 let admitted = timed(metrics, Step::Admit, admit::admit(&visit, &event, parsed.at)).await; // 4
                 let plan = timed(metrics, Step::Assign, assign::assign(app, &mut visit, admitted, parsed.at)).await?; // 5
                 let tried = timed(metrics, Step::Invoke, invoke::invoke(app, &visit, &event, plan, &parsed)).await; // 6
-                timed(metrics, Step::Settle, settle::settle(app, &mut visit, event, tried, &parsed)).await? // 7
+                timed(metrics, Step::Settle, settle::settle(app, &mut visit, Arc::unwrap_or_clone(event), tried, &parsed)).await? // 7
             }
         };
         let reply = timed_now(metrics, Step::Render, || render::render(&visit, &settled, &parsed)); // 8

@@ -22,6 +22,7 @@ use jackfield_domain::tenant::directory::Directory;
 use jackfield_store::{Level, RoutesRow, Store, StoreFault};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
+use serde_json::Value;
 
 use crate::directory;
 use crate::quota::Levels;
@@ -42,14 +43,16 @@ pub struct Runnable {
     pub release: Release,
     /// The version in it.
     pub version: Version,
+    /// The release's settings once more, to be shared by its invocations and not copied for each.
+    pub settings: Arc<Value>,
 }
 
 /// What was read of one tenant.
 pub struct Surroundings {
     /// The tenant.
-    pub tenant: Tenant,
+    pub tenant: Arc<Tenant>,
     /// Those above it, the nearest first.
-    pub ancestors: Vec<Tenant>,
+    pub ancestors: Arc<[Tenant]>,
     /// Its directory.
     pub directory: Arc<Directory>,
     /// The newest revision of the directory's rows.
@@ -60,7 +63,7 @@ pub struct Surroundings {
     pub captures: CaptureRules,
     /// Of the tenant and of those above it, when it was read.
     epochs: Vec<(TenantId, u64)>,
-    flows: Mutex<HashMap<FlowName, Option<Flow>>>,
+    flows: Mutex<HashMap<FlowName, Arc<Flow>>>,
     releases: Mutex<HashMap<(FlowName, ReleaseNumber), Arc<Runnable>>>,
     routes: Mutex<HashMap<Level, Option<Arc<DefaultRoutes>>>>,
 }
@@ -122,8 +125,8 @@ impl Known {
         Ok(Some(Surroundings {
             captures,
             levels,
-            tenant,
-            ancestors,
+            tenant: Arc::new(tenant),
+            ancestors: ancestors.into(),
             directory: Arc::new(directory),
             directory_revision,
             epochs,
@@ -141,15 +144,14 @@ fn open<T>(of: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 impl Surroundings {
     /// One of its flows.
-    pub async fn flow(&self, store: &Store, name: &FlowName) -> Result<Option<Flow>, StoreFault> {
+    pub async fn flow(&self, store: &Store, name: &FlowName) -> Result<Option<Arc<Flow>>, StoreFault> {
         if let Some(kept) = open(&self.flows).get(name) {
-            return Ok(kept.clone());
+            return Ok(Some(Arc::clone(kept)));
         }
-        let found = store.tenant(&self.tenant.id).get::<Flow>(name).await?.map(|found| found.row);
-        if found.is_some() {
-            open(&self.flows).insert(name.clone(), found.clone());
-        }
-        Ok(found)
+        let Some(found) = store.tenant(&self.tenant.id).get::<Flow>(name).await? else { return Ok(None) };
+        let flow = Arc::new(found.row);
+        open(&self.flows).insert(name.clone(), Arc::clone(&flow));
+        Ok(Some(flow))
     }
 
     /// A release of a flow, with its version.
@@ -162,7 +164,8 @@ impl Surroundings {
         let wanted = &release.version;
         let version = store.tenant(&wanted.tenant).get::<Version>(&(wanted.plugin.clone(), wanted.number)).await?;
         let Some(version) = version.map(|found| found.row) else { return Ok(None) };
-        let runnable = Arc::new(Runnable { release, version });
+        let settings = Arc::new(release.settings.clone());
+        let runnable = Arc::new(Runnable { release, version, settings });
         let mut releases = open(&self.releases);
         if releases.len() < RELEASES_MAX {
             releases.insert(id, Arc::clone(&runnable));

@@ -25,7 +25,7 @@ pub(crate) const FOLDER: &str = "captures";
 const MAGIC: &[u8; 4] = b"JFC1";
 const EXTENSION: &str = ".jfc";
 /// A good part of what more effort would save, for a small part of its time.
-const LEVEL: i32 = 3;
+const LEVEL: i32 = 1;
 /// Bytes of captures after which an object is full.
 const LINES_BYTES: usize = 16 << 20;
 /// Most bytes of an opened object: a full one, and the largest capture.

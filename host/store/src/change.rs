@@ -260,6 +260,13 @@ impl Change {
         self.put(version, Expect::Absent)
     }
 
+    /// Removes a version, so that the same bytes would be another one.
+    pub fn forget_version(mut self, version: &Version, expect: Expect) -> Self {
+        let key = crate::tenant::version_by_digest(&self.tenant, &version.plugin, &version.digest);
+        self.steps.delete(key, Expect::Anything);
+        self.delete::<Version>(&(version.plugin.clone(), version.number), expect)
+    }
+
     /// Removes a row.
     pub fn delete<R: Row>(mut self, id: &R::Id, expect: Expect) -> Self {
         let key = self.key::<R>(id);

@@ -62,11 +62,13 @@ pub enum Table {
     Notice = b'n',
     Things = b'o',
     CaptureRules = b'Z',
+    CaseFile = b'z',
+    Edit = b'e',
 }
 
 impl Table {
     /// All of them.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 40] = [
         Self::Meta,
         Self::Tenant,
         Self::Connection,
@@ -105,6 +107,8 @@ impl Table {
         Self::Notice,
         Self::Things,
         Self::CaptureRules,
+        Self::CaseFile,
+        Self::Edit,
     ];
 
     /// As messages call it.
@@ -145,6 +149,8 @@ impl Table {
             Self::Notice => "notice",
             Self::Things => "count of things",
             Self::CaptureRules => "capture rules",
+            Self::CaseFile => "file of test cases",
+            Self::Edit => "edit",
         }
     }
 

@@ -46,12 +46,13 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use jackfield_domain::id::TenantId;
+use jackfield_domain::id::{ConnectionId, TenantId};
 use jackfield_domain::ports::blobs::Blobs;
 use jackfield_domain::ports::ledger::Ledger;
 use jackfield_domain::ports::outbound::Secrets;
 use jackfield_domain::ports::rows::Rows;
 use jackfield_domain::ports::state::State;
+use jackfield_domain::tenant::connection::Connection;
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use tokio::sync::OnceCell;
@@ -73,6 +74,8 @@ pub(crate) struct Shared {
     pub keyring: seal::Keyring,
     pub instance: OnceCell<instance::Instance>,
     pub lanes: state::Lanes,
+    /// Connections as they were opened last, for [`PlatformStore::connection_shared`].
+    pub connections: quick_cache::sync::Cache<ConnectionId, rows::Found<Arc<Connection>>>,
     pub epochs: Arc<backend::watched::Epochs>,
     /// None where the backend has no groups.
     pub groups: Option<Arc<backend::groups::Groups>>,
@@ -133,7 +136,8 @@ impl Store {
         let rows: Arc<dyn Rows> = Arc::new(backend::watched::Watched::new(rows, Arc::clone(&epochs)));
         let keyring = seal::Keyring::new(Arc::clone(&rows), &master);
         let (instance, lanes) = (OnceCell::new(), state::Lanes::default());
-        Self { shared: Arc::new(Shared { rows, blobs, captures, keyring, instance, lanes, epochs, groups }) }
+        let connections = quick_cache::sync::Cache::new(platform::CONNECTIONS_OPEN_MAX);
+        Self { shared: Arc::new(Shared { rows, blobs, captures, keyring, instance, lanes, connections, epochs, groups }) }
     }
 
     /// One tenant's scope.

@@ -10,6 +10,7 @@ use jackfield_domain::capture::CaptureRules;
 use jackfield_domain::contact::{Contact, Moment};
 use jackfield_domain::fallback::DefaultRoutes;
 use jackfield_domain::flow::Flow;
+use jackfield_domain::flow::case_file::CaseFile;
 use jackfield_domain::flow::plugin::{Plugin, Version};
 use jackfield_domain::flow::release::{Release, ReleaseNumber};
 use jackfield_domain::flow::settings::SettingsRevision;
@@ -17,6 +18,7 @@ use jackfield_domain::id::{ConnectionId, ContactId, EntryName, FlowName, PluginN
 use jackfield_domain::quota::ledger::Notice;
 use jackfield_domain::quota::meter::QuotaRow;
 use jackfield_domain::tenant::directory::{Closure, Person, Queue, QueueStatus};
+use jackfield_domain::tenant::edit::Edit;
 use jackfield_domain::tenant::hours::Hours;
 use jackfield_domain::tenant::secret::TenantSecret;
 use serde::de::DeserializeOwned;
@@ -175,6 +177,11 @@ row!(TenantSecret, Secret, sealed: true, EntryName, |row| row.handle.clone(), |i
 row!(Hours, Hours, sealed: false, EntryName, |row| row.name.clone(), |id| texts([id.as_str()]));
 row!(Closure, Closure, sealed: false, (), |_row| (), |_id| Vec::new());
 row!(CaptureRules, CaptureRules, sealed: true, (), |_row| (), |_id| Vec::new());
+row!(CaseFile, CaseFile, sealed: true, (Option<PluginName>, EntryName), |row| (row.plugin.clone(), row.name.clone()), |id| texts([
+    of_plugin(&id.0),
+    id.1.as_str()
+]));
+row!(Edit, Edit, sealed: true, (String, u32), |row| (row.thing.clone(), row.number), |id| numbered(&id.0, id.1));
 row!(QuotaRow, Quota, sealed: false, (), |_row| (), |_id| Vec::new());
 row!(Notice, Notice, sealed: false, (Moment, String), |row| (row.at, row.name()), |id| {
     let mut part = id.0.to_be_bytes().to_vec();
@@ -192,6 +199,11 @@ row!(Retry, Retry, sealed: true, RetryId, |row| row.id.clone(), |id| {
 /// The tenant's own level has the empty name, which no flow can have.
 pub(crate) fn of_level(level: &Level) -> &str {
     level.as_ref().map_or("", FlowName::as_str)
+}
+
+/// Files for all plugins have the empty name, which no plugin can have.
+fn of_plugin(plugin: &Option<PluginName>) -> &str {
+    plugin.as_ref().map_or("", PluginName::as_str)
 }
 
 /// Big-endian, so that numbers sort as numbers.

@@ -97,13 +97,14 @@ fn call(store: &Store, installed: &Installed) -> anyhow::Result<impl Fn() -> Cal
         body_bytes_max: limits.http_bytes_max,
         spending: Arc::new(Unmetered),
     };
+    let (contact, event, settings) = (Arc::new(contact), Arc::new(Event::Arrived), Arc::new(serde_json::json!({})));
     Ok(move || Call {
         digest,
         class,
         priority: Priority::Arrival,
         function: Function::Handle,
-        contact: contact.clone(),
-        event: Event::Arrived,
+        contact: Arc::clone(&contact),
+        event: Arc::clone(&event),
         release: 1,
         turn: 1,
         attempt: 1,
@@ -115,11 +116,11 @@ fn call(store: &Store, installed: &Installed) -> anyhow::Result<impl Fn() -> Cal
         seed: [1; 32],
         grants: Grant::ALL.into_iter().collect(),
         capabilities: Box::new(Live::new(LiveParts {
-            settings: serde_json::json!({}),
+            settings: Arc::clone(&settings),
             directory: directory.clone(),
             state: state.clone(),
             space: space.clone(),
-            contact: contact.clone(),
+            contact: Arc::clone(&contact),
             limits,
             now: contact.started,
             outcomes: Vec::new(),

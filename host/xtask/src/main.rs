@@ -16,6 +16,7 @@ mod shell;
 mod soak;
 mod test;
 mod tools;
+mod types;
 mod walk;
 
 use std::process::ExitCode;
@@ -39,6 +40,8 @@ enum Task {
     },
     /// Format, lints, every test, plugins and guests: what CI runs.
     Test,
+    /// Write the contract's types for TypeScript anew.
+    Types,
     /// Build plugins and guests for the sandbox.
     Guests,
     /// Measure, in a release build: ratios beside a peer in the same run.
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
     let result = match CommandLine::parse().task {
         Task::Demo { once } => demo::run(once),
         Task::Test => test::run(),
+        Task::Types => types::write(false),
         Task::Guests => guests::build().map(|_| ()),
         Task::Bench { only } => bench::run(only),
         Task::Soak { what, rounds } => soak::run(what, rounds),

@@ -22,16 +22,18 @@ const CHANGED: &str = "Welcome. For sales press 1. For support press 2.";
 pub(crate) enum Language {
     Rust,
     Js,
+    Ts,
     Python,
 }
 
 impl Language {
-    const ALL: [Self; 3] = [Self::Js, Self::Python, Self::Rust];
+    const ALL: [Self; 4] = [Self::Ts, Self::Js, Self::Python, Self::Rust];
 
     fn name(self) -> &'static str {
         match self {
             Self::Rust => "rust",
             Self::Js => "js",
+            Self::Ts => "ts",
             Self::Python => "python",
         }
     }
@@ -40,12 +42,13 @@ impl Language {
         match self {
             Self::Rust => "src/lib.rs",
             Self::Js => "plugin.js",
+            Self::Ts => "plugin.ts",
             Self::Python => "src/plugin.py",
         }
     }
 }
 
-/// One walk, or all three.
+/// One walk, or all of them.
 pub(crate) fn run(only: Option<Language>) -> anyhow::Result<()> {
     let languages = only.map_or_else(|| Language::ALL.to_vec(), |only| vec![only]);
     for language in languages {
@@ -98,6 +101,7 @@ fn walk(language: Language) -> anyhow::Result<()> {
     inside.types(&["flow", "create", "main"])?;
     inside.types(&["address", "bind", NUMBER, "--connection", "twilio", "--flow", "main"])?;
     inside.types(&["plugin", "upload", "shop", "plugin.wasm"])?;
+    inside.types(&["cases", "set", "cases/menu.yaml", "--plugin", "shop"])?;
     inside.types(&["plugin", "promote", "shop", "--flow", "main"])?;
     let first = runtime.block_on(heard(&line))?;
     ensure!(first.1.contains(MENU), "the first caller heard {:?}", first.1);

@@ -38,7 +38,7 @@ pub fn compare(former: &Release, later: &Release) -> Compared {
     }
     permissions(&allowed(former), &allowed(later), &mut compared);
     limits(former, later, &mut compared);
-    settings("", &former.settings, &later.settings, &mut compared.other);
+    compared.other.extend(values(&former.settings, &later.settings).into_iter().map(|line| format!("setting {line}")));
     compared
 }
 
@@ -73,22 +73,28 @@ fn limits(former: &Release, later: &Release, compared: &mut Compared) {
     }
 }
 
-/// By their JSON pointers; whole values where they are no objects.
-fn settings(at: &str, former: &Value, later: &Value, other: &mut Vec<String>) {
+/// What differs between two values, by JSON pointers; whole values where they are no objects.
+pub(crate) fn values(former: &Value, later: &Value) -> Vec<String> {
+    let mut other = Vec::new();
+    walk("", former, later, &mut other);
+    other
+}
+
+fn walk(at: &str, former: &Value, later: &Value, other: &mut Vec<String>) {
     if let (Value::Object(was), Value::Object(is)) = (former, later) {
         let names: BTreeSet<&String> = was.keys().chain(is.keys()).collect();
         for name in names {
             let pointer = format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
             match (was.get(name), is.get(name)) {
-                (Some(was), Some(is)) => settings(&pointer, was, is, other),
-                (Some(was), None) => other.push(format!("setting {pointer}: {was} -> none")),
-                (None, Some(is)) => other.push(format!("setting {pointer}: none -> {is}")),
+                (Some(was), Some(is)) => walk(&pointer, was, is, other),
+                (Some(was), None) => other.push(format!("{pointer}: {was} -> none")),
+                (None, Some(is)) => other.push(format!("{pointer}: none -> {is}")),
                 (None, None) => {}
             }
         }
     } else if former != later {
         let place = if at.is_empty() { "/" } else { at };
-        other.push(format!("setting {place}: {former} -> {later}"));
+        other.push(format!("{place}: {former} -> {later}"));
     }
 }
 

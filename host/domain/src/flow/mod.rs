@@ -2,6 +2,7 @@
 //!
 //! The admin API writes flows, the assign step reads them. A flow keeps no counters: what its releases did stands in the usage.
 
+pub mod case_file;
 pub mod compared;
 pub mod egress;
 pub mod planned;
@@ -10,7 +11,7 @@ pub mod release;
 mod schema;
 pub mod settings;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -55,12 +56,17 @@ pub struct Flow {
     /// Customers, by E.164 or as the provider names them, who get the release that an alias points at; their contacts are tests.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub test_callers: BTreeMap<String, AliasName>,
+    /// Releases that were rolled back with their running contacts: those go to the default routes, and no last good one is among them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub withdrawn: BTreeSet<ReleaseNumber>,
     /// When it was made.
     pub created: Moment,
 }
 
 /// Most test callers of a flow.
 pub const TEST_CALLERS_MAX: usize = 100;
+/// How many withdrawn releases a flow remembers.
+pub const WITHDRAWN_MAX: usize = 100;
 /// How many former live releases a flow remembers.
 pub const HISTORY_MAX: usize = 20;
 
@@ -77,8 +83,19 @@ impl Flow {
         self.aliases.get(alias).copied()
     }
 
-    /// Points an alias at a release and remembers what `live` was.
+    /// Takes a release away from the contacts that run it. Of very many that were taken away the oldest are forgotten: their contacts are over.
+    pub fn withdraw(&mut self, release: ReleaseNumber) {
+        self.withdrawn.insert(release);
+        while self.withdrawn.len() > WITHDRAWN_MAX {
+            self.withdrawn.pop_first();
+        }
+    }
+
+    /// Points an alias at a release and remembers what `live` was. Who makes a release live again means it for those who run it, too.
     pub fn point(&mut self, alias: AliasName, to: ReleaseNumber) {
+        if alias == AliasName::live() {
+            self.withdrawn.remove(&to);
+        }
         let was = self.aliases.insert(alias.clone(), to);
         if let (true, Some(was)) = (alias == AliasName::live(), was.filter(|was| *was != to)) {
             self.history.retain(|number| *number != was && *number != to);

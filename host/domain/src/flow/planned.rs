@@ -66,7 +66,7 @@ impl Flow {
         past.iter().rev().for_each(|planned| formers.insert(0, planned.release));
         formers.splice(0..0, self.live_at(now));
         let mut seen = std::collections::BTreeSet::new();
-        formers.retain(|number| seen.insert(*number));
+        formers.retain(|number| seen.insert(*number) && !self.withdrawn.contains(number));
         formers
     }
 
@@ -127,6 +127,7 @@ mod tests {
             settings_revision: 0,
             planned: Vec::new(),
             test_callers: BTreeMap::new(),
+            withdrawn: std::collections::BTreeSet::new(),
             created: 0,
         }
     }

@@ -43,6 +43,8 @@ pub enum Barred {
     Closed,
     /// The flow has no live release.
     NoRelease,
+    /// The contact's release was rolled back, and its running contacts with it.
+    Withdrawn,
     /// The contact has used its turns.
     TurnsExceeded,
     /// Too many turns without anything from the customer.
@@ -66,6 +68,7 @@ impl Barred {
             Self::Suspended => "tenant-suspended",
             Self::Closed => "emergency-closure",
             Self::NoRelease => "no-live-release",
+            Self::Withdrawn => "release-withdrawn",
             Self::TurnsExceeded => "turns-exceeded",
             Self::Looping => "looping",
             Self::ContactBusy => "contact-busy",

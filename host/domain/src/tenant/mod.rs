@@ -6,6 +6,7 @@
 pub mod address;
 pub mod connection;
 pub mod directory;
+pub mod edit;
 pub mod hours;
 pub mod secret;
 pub mod token;

@@ -14,7 +14,7 @@ use crate::provider::{Place, Unreadable};
 const FIELDS_MAX: usize = 50;
 
 /// What was heard; none where the report changes nothing.
-pub(super) fn heard(hook: Hook, place: Option<Place>, form: &Form) -> Result<Option<Heard>, Unreadable> {
+pub(super) fn heard(hook: Hook, place: Option<Place>, form: &Form<'_>) -> Result<Option<Heard>, Unreadable> {
     match hook {
         Hook::Voice => at_place(place, form).map(Some),
         // Twilio asks here when a document could not be had. Whatever was open is lost, so the contact begins again.
@@ -27,7 +27,7 @@ pub(super) fn heard(hook: Hook, place: Option<Place>, form: &Form) -> Result<Opt
     }
 }
 
-fn at_place(place: Option<Place>, form: &Form) -> Result<Heard, Unreadable> {
+fn at_place(place: Option<Place>, form: &Form<'_>) -> Result<Heard, Unreadable> {
     match place {
         None => Ok(Heard::Arrival),
         Some(Place::Main) => Ok(if is_over(form)? { Heard::HungUp } else { Heard::Resumed }),
@@ -43,7 +43,7 @@ fn at_place(place: Option<Place>, form: &Form) -> Result<Heard, Unreadable> {
 }
 
 /// True where the customer's own call is over.
-fn is_over(form: &Form) -> Result<bool, Unreadable> {
+fn is_over(form: &Form<'_>) -> Result<bool, Unreadable> {
     Ok(form.one("CallStatus")?.is_some_and(|status| final_cause(status).is_some()))
 }
 
@@ -51,7 +51,7 @@ fn final_cause(status: &str) -> Option<&'static str> {
     ["completed", "busy", "failed", "no-answer", "canceled"].into_iter().find(|cause| *cause == status)
 }
 
-fn answered(form: &Form) -> Result<Heard, Unreadable> {
+fn answered(form: &Form<'_>) -> Result<Heard, Unreadable> {
     if is_over(form)? {
         return Ok(Heard::HungUp);
     }
@@ -63,7 +63,7 @@ fn answered(form: &Form) -> Result<Heard, Unreadable> {
     Ok(Heard::Speech { text: text.to_owned(), confidence, alternatives: Vec::<Alternative>::new() })
 }
 
-fn dialled(form: &Form) -> Result<Heard, Unreadable> {
+fn dialled(form: &Form<'_>) -> Result<Heard, Unreadable> {
     let talked_ms = form.seconds_as_ms("DialCallDuration")?;
     let bridged = form.one("DialBridged")? != Some("false");
     let outcome = match form.one("DialCallStatus")?.unwrap_or("failed") {
@@ -81,7 +81,7 @@ fn dialled(form: &Form) -> Result<Heard, Unreadable> {
     Ok(Heard::Dialled { outcome: outcome.to_owned(), talked_ms, extras })
 }
 
-fn waiting(form: &Form) -> Result<Heard, Unreadable> {
+fn waiting(form: &Form<'_>) -> Result<Heard, Unreadable> {
     let number = |name| -> Result<Option<u32>, Unreadable> { Ok(form.one(name)?.and_then(|text| text.parse().ok())) };
     Ok(Heard::Waiting {
         position: number("QueuePosition")?,
@@ -92,7 +92,7 @@ fn waiting(form: &Form) -> Result<Heard, Unreadable> {
     })
 }
 
-fn queue_left(form: &Form) -> Result<Heard, Unreadable> {
+fn queue_left(form: &Form<'_>) -> Result<Heard, Unreadable> {
     let outcome = match form.one("QueueResult")?.unwrap_or("error") {
         "bridged" | "bridging-in-process" => "bridged",
         "queue-full" => "full",
@@ -104,7 +104,7 @@ fn queue_left(form: &Form) -> Result<Heard, Unreadable> {
     Ok(Heard::QueueLeft { outcome: outcome.to_owned(), waited_ms: form.seconds_as_ms("QueueTime")? })
 }
 
-fn recorded(form: &Form) -> Result<Heard, Unreadable> {
+fn recorded(form: &Form<'_>) -> Result<Heard, Unreadable> {
     let audio = form.one("RecordingUrl")?.map(str::to_owned);
     let length_ms = form.seconds_as_ms("RecordingDuration")?;
     let outcome = match (&audio, length_ms) {
@@ -115,7 +115,7 @@ fn recorded(form: &Form) -> Result<Heard, Unreadable> {
     Ok(Heard::Recorded { outcome: outcome.to_owned(), length_ms, audio: audio.filter(|_| length_ms > 0) })
 }
 
-fn conference_left(form: &Form) -> Result<Heard, Unreadable> {
+fn conference_left(form: &Form<'_>) -> Result<Heard, Unreadable> {
     let outcome = match form.one("DialCallStatus")?.unwrap_or("failed") {
         "completed" | "answered" => "left",
         _ => "failed",
@@ -124,7 +124,7 @@ fn conference_left(form: &Form) -> Result<Heard, Unreadable> {
 }
 
 /// What the speaker handed over wins; else how the session ended says enough.
-fn speaker_ended(form: &Form) -> Result<Heard, Unreadable> {
+fn speaker_ended(form: &Form<'_>) -> Result<Heard, Unreadable> {
     let handed: Option<serde_json::Value> = form.one("HandoffData")?.and_then(|text| serde_json::from_str(text).ok());
     let said = |name: &str| handed.as_ref().and_then(|data| data.get(name)).and_then(serde_json::Value::as_str);
     let failed = form.one("SessionStatus")? == Some("failed") || form.one("ErrorCode")?.is_some_and(|code| code != "0");
@@ -142,7 +142,7 @@ fn speaker_ended(form: &Form) -> Result<Heard, Unreadable> {
     Ok(Heard::SpeakerEnded { reason: reason.to_owned(), fields })
 }
 
-fn ended(form: &Form) -> Result<Option<Heard>, Unreadable> {
+fn ended(form: &Form<'_>) -> Result<Option<Heard>, Unreadable> {
     // A dialled target's leg ends too; the contact hears of it by its own `dial-ended`.
     if form.one("ParentCallSid")?.is_some() && form.one("Direction")? == Some("outbound-dial") {
         return Ok(None);

@@ -8,7 +8,7 @@ use jackfield_domain::contact::open::Heard;
 use jackfield_domain::contact::{Arrival, Direction, Endpoint, Party};
 use jackfield_domain::tenant::address::{Address, AddressKind, Channel, e164};
 
-use super::form::Form;
+use super::form::{Form, Pair};
 use super::heard::heard;
 use crate::provider::{Glance, Parsed, Place, Raw, Step, Unreadable};
 use crate::token::PARAMETER;
@@ -109,11 +109,11 @@ fn step(hook: Hook, raw: &Raw<'_>) -> Result<Option<Step>, Unreadable> {
     }
 }
 
-fn begun_by_us(form: &Form) -> Result<bool, Unreadable> {
+fn begun_by_us(form: &Form<'_>) -> Result<bool, Unreadable> {
     Ok(form.one("Direction")?.is_some_and(|direction| direction.starts_with("outbound")))
 }
 
-fn our_side(form: &Form) -> Result<Option<&str>, Unreadable> {
+fn our_side<'a>(form: &'a Form<'_>) -> Result<Option<&'a str>, Unreadable> {
     if begun_by_us(form)? { form.one("From") } else { form.one("To") }
 }
 
@@ -128,7 +128,7 @@ fn address_of(raw: &str) -> Option<Address> {
     if matches!(scheme, "sip" | "sips") { Address::new(Channel::Voice, AddressKind::SipUser, user).ok() } else { None }
 }
 
-fn arrival(hook: Hook, form: &Form) -> Result<Arrival, Unreadable> {
+fn arrival(hook: Hook, form: &Form<'_>) -> Result<Arrival, Unreadable> {
     let outbound = begun_by_us(form)?;
     let (from, to) = (endpoint(form.one("From")?)?, endpoint(form.one("To")?)?);
     // A status of a recording names no party; everything else is about a call.
@@ -198,16 +198,16 @@ fn attestation(verdict: &str) -> &'static str {
     }
 }
 
-fn headers(form: &Form) -> Vec<(String, String)> {
+fn headers(form: &Form<'_>) -> Vec<(String, String)> {
     let named = form.pairs().iter().filter_map(|(name, value)| Some((name.strip_prefix("SipHeader_")?.to_ascii_lowercase(), value)));
     let own = named.filter(|(name, value)| name.starts_with("x-") && name.len() <= VALUE_BYTES_MAX && value.len() <= HEADER_BYTES_MAX);
-    let mut headers: Vec<(String, String)> = own.map(|(name, value)| (name, value.clone())).take(HEADERS_MAX).collect();
+    let mut headers: Vec<(String, String)> = own.map(|(name, value)| (name, value.clone().into_owned())).take(HEADERS_MAX).collect();
     headers.sort();
     headers
 }
 
 /// What no field of an arrival holds, by the names that the contract registers.
-fn extras(hook: Hook, form: &Form) -> Result<Vec<(String, String)>, Unreadable> {
+fn extras(hook: Hook, form: &Form<'_>) -> Result<Vec<(String, String)>, Unreadable> {
     let mut known = vec![("FromCity", "caller-city"), ("FromState", "caller-state"), ("FromCountry", "caller-country")];
     if hook == Hook::Fallback {
         known.extend([("ErrorCode", "error-code"), ("ErrorUrl", "error-url")]);
@@ -223,9 +223,9 @@ fn extras(hook: Hook, form: &Form) -> Result<Vec<(String, String)>, Unreadable> 
 
 /// What identifies the event: hook, query and parameters, sorted. Twilio also sends a token with a retry, but no signature covers it:
 /// whoever recorded a request could give it a fresh one and have it run again.
-fn material(raw: &Raw<'_>, form: &Form) -> Result<Vec<u8>, Unreadable> {
+fn material(raw: &Raw<'_>, form: &Form<'_>) -> Result<Vec<u8>, Unreadable> {
     let query = Form::of_query(raw)?;
-    let mut pairs: Vec<&(String, String)> = query.pairs().iter().chain(form.pairs()).collect();
+    let mut pairs: Vec<&Pair<'_>> = query.pairs().iter().chain(form.pairs()).collect();
     pairs.sort();
     pairs.dedup();
     let mut material = raw.tail.as_bytes().to_vec();

@@ -74,7 +74,7 @@ impl Request {
     fn signed(mut self, token: &str) -> Self {
         let url = format!("https://hooks.example{}", self.target);
         let params = form::decode(if self.method == Method::GET { b"" } else { &self.body }).unwrap();
-        let signature = sign(token, &url, params.pairs());
+        let signature = sign(token, &url, &params.owned());
         self.headers.insert(SIGNATURE_HEADER, signature.parse().unwrap());
         self
     }
@@ -150,11 +150,11 @@ fn behind_a_proxy_the_public_url_is_signed_and_headers_are_not_believed() {
     request.headers.insert("x-forwarded-proto", HeaderValue::from_static("http"));
     let params = form::decode(&request.body).unwrap();
     for url in ["https://example.com:8443/jackfield", "https://example.com/jackfield"] {
-        let signature = sign(TOKEN, &format!("{url}{}", request.target), params.pairs());
+        let signature = sign(TOKEN, &format!("{url}{}", request.target), &params.owned());
         request.headers.insert(SIGNATURE_HEADER, signature.parse().unwrap());
         assert!(Twilio.verify(&request.raw(), &proxied).is_ok(), "{url}");
     }
-    let signature = sign(TOKEN, &format!("http://evil.example{}", request.target), params.pairs());
+    let signature = sign(TOKEN, &format!("http://evil.example{}", request.target), &params.owned());
     request.headers.insert(SIGNATURE_HEADER, signature.parse().unwrap());
     let refused = Twilio.verify(&request.raw(), &proxied).unwrap_err();
     assert_eq!(refused.url_seen, "https://example.com:8443/jackfield/hooks/acme-twilio/voice?s=...");

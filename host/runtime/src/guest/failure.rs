@@ -6,13 +6,15 @@
 
 use jackfield_domain::budget::{Limit, Limits};
 use jackfield_domain::fallback::{Failure, FailureKind};
-use wasmtime::{Error, PoolConcurrencyLimitError, Trap, WasmBacktrace};
+use wasmtime::{Error, FrameInfo, PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
 use crate::guest::limits::{Ended, Meter, WaitedInVain};
 use crate::wasi::Exited;
 
 /// Functions that are named in a detail: the innermost say what happened, the rest is the toolchain's.
-const FRAMES_MAX: usize = 4;
+const FRAMES_MAX: usize = 6;
+/// Of each name.
+const NAME_CHARS_MAX: usize = 80;
 
 /// Where in its life a guest failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,14 +100,44 @@ fn detail(kind: FailureKind, error: &Error, limits: &Limits) -> String {
     }
 }
 
+/// The functions that it was in, the innermost first: where the component carries their names.
 fn frames(error: &Error) -> String {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return String::new() };
-    let names: Vec<String> = backtrace
-        .frames()
+    let name = |frame: &FrameInfo| frame.func_name().map_or_else(|| format!("function {}", frame.func_index()), readable);
+    let names: Vec<String> = backtrace.frames().iter().map(name).collect();
+    // How a toolchain panics is the same in every plugin; what a developer wrote comes after it.
+    let own = names.iter().position(|name| !is_of_toolchain(name)).unwrap_or(0);
+    let told: Vec<&str> = names.iter().skip(own).take(FRAMES_MAX).map(String::as_str).collect();
+    if told.is_empty() { String::new() } else { format!(" in {}", told.join(" < ")) }
+}
+
+/// A name as its developer wrote it, bounded and without anything that a terminal would obey.
+fn readable(name: &str) -> String {
+    let written = format!("{:#}", rustc_demangle::demangle(name));
+    crate::guest::log::escaped(&written).chars().take(NAME_CHARS_MAX).collect()
+}
+
+fn is_of_toolchain(name: &str) -> bool {
+    let name = name.trim_start_matches('<');
+    ["std::", "core::", "alloc::", "__rust", "rust_", "__rustc", "abort", "_abort", "panic_abort::"]
         .iter()
-        .take(FRAMES_MAX)
-        .map(|frame| frame.func_name().map_or_else(|| format!("function {}", frame.func_index()), crate::guest::log::escaped))
-        .map(|name| name.chars().take(80).collect())
-        .collect();
-    if names.is_empty() { String::new() } else { format!(" in {}", names.join(" < ")) }
+        .any(|start| name.starts_with(start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_as_they_were_written_and_the_toolchains_are_told_apart() {
+        assert_eq!(readable("_ZN4shop5route17h05af221e174051e9E"), "shop::route");
+        assert_eq!(readable("_RNvCs1234_7mycrate3foo"), "mycrate::foo");
+        assert_eq!(readable("jackfield:plugin/router#handle"), "jackfield:plugin/router#handle");
+        assert!(!readable("a\u{1b}[31mb").contains('\u{1b}'));
+        assert_eq!(readable(&"x".repeat(500)).len(), NAME_CHARS_MAX);
+        for toolchain in ["core::panicking::panic_fmt", "<alloc::vec::Vec<T> as core::clone::Clone>::clone", "__rust_start_panic"] {
+            assert!(is_of_toolchain(toolchain), "{toolchain}");
+        }
+        assert!(!is_of_toolchain("shop::route") && !is_of_toolchain("function 12"));
+    }
 }

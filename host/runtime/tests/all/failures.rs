@@ -177,7 +177,7 @@ fn more_input_than_allowed_never_begins() {
         let house = House::new();
         let installed = house.install(handling("unreachable")).await;
         let event = Event::Continued("x".repeat(200 * 1024));
-        let ran = house.run(Call { event, ..call(&installed) }).await;
+        let ran = house.run(Call { event: event.into(), ..call(&installed) }).await;
         assert_eq!(ran.result.unwrap_err().kind, FailureKind::Limit(Limit::Input));
         assert_eq!(ran.used.fuel, 0);
         assert!(ran.used.input_bytes > 200 * 1024);

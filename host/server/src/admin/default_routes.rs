@@ -26,6 +26,7 @@ use super::door::problem::{Problem, uncommitted, unread};
 use super::door::reply::{self, Answer};
 use super::door::words;
 use super::flows;
+use super::history;
 use crate::app::App;
 use crate::directory;
 
@@ -79,7 +80,11 @@ async fn set(app: &App, inside: &Inside, level: Level, routes: DefaultRoutes) ->
     let before = inside.store.get::<RoutesRow>(&level).await.map_err(unread)?;
     let expect = inside.asked.expect(before.as_ref())?;
     let row = RoutesRow { level: level.clone(), routes };
-    inside.store.change().put(&row, expect).commit().await.map_err(uncommitted)?;
+    let change = inside.store.change().put(&row, expect);
+    let thing = level.as_ref().map_or_else(|| "routes".to_owned(), |flow| format!("routes/{flow}"));
+    let was = before.as_ref().map(|before| &before.row.routes);
+    let change = history::noted(app, inside, change, thing, was, Some(&row.routes)).await?;
+    change.commit().await.map_err(uncommitted)?;
     show(inside, level).await
 }
 

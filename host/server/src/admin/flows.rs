@@ -24,6 +24,7 @@ use super::door::guard::Inside;
 use super::door::problem::{Problem, uncommitted, unread};
 use super::door::reply::{self, Answer};
 use super::door::words;
+use super::history;
 use crate::app::App;
 use crate::quota::things;
 
@@ -82,6 +83,7 @@ pub(crate) async fn create(State(app): State<Arc<App>>, inside: Inside, Body(new
         settings_revision: revision,
         planned: Vec::new(),
         test_callers: std::collections::BTreeMap::new(),
+        withdrawn: std::collections::BTreeSet::new(),
         created: now,
     };
     let change = || {
@@ -120,17 +122,18 @@ pub(crate) async fn show(State(app): State<Arc<App>>, inside: Inside) -> Answer 
     reply::row(StatusCode::OK, &found.row, found.revision)
 }
 
-pub(crate) async fn change(inside: Inside, Body(change): Body<FlowChange>) -> Answer {
+pub(crate) async fn change(State(app): State<Arc<App>>, inside: Inside, Body(change): Body<FlowChange>) -> Answer {
     inside.asked.no_query()?;
     let found = named(&inside).await?;
     let expect = inside.asked.expect(Some(&found))?;
+    let was = found.row.clone();
     let mut flow = found.row;
     if let Some(label) = change.label {
         words::label("label", &label)?;
         flow.label = label;
     }
     flow.kind = change.kind.unwrap_or(flow.kind);
-    inside.store.change().put(&flow, expect).commit().await.map_err(uncommitted)?;
+    history::noted_flow(&app, &inside, &was, &flow, expect).await?.commit().await.map_err(uncommitted)?;
     let found = named(&inside).await?;
     reply::row(StatusCode::OK, &found.row, found.revision)
 }

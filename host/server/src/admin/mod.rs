@@ -15,7 +15,9 @@ pub mod directory;
 pub mod door;
 pub mod egress;
 pub mod flows;
-pub mod host;
+mod gate;
+pub mod history;
+mod host;
 pub mod keeping;
 pub mod plugins;
 pub mod quotas;
@@ -26,6 +28,7 @@ pub mod settings;
 pub mod tenants;
 pub mod tokens;
 pub mod usage;
+mod versions;
 
 use std::sync::Arc;
 

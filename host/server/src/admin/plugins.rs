@@ -25,6 +25,7 @@ use super::door::body;
 use super::door::guard::{self, Inside};
 use super::door::problem::{Problem, uncommitted, uninstalled, unkept, unread};
 use super::door::reply::{self, Answer};
+use super::gate;
 use crate::app::App;
 use crate::quota::things::{self, Counting};
 
@@ -93,13 +94,17 @@ pub(crate) async fn upload(State(app): State<Arc<App>>, Extension(room): Extensi
     // Refused before the compiler begins; what counts is the batch.
     let things = made(component.len() as u64);
     Counting::of(&app.store, &things::path(&inside.tenant), &things).await?;
-    let installed = install(&app, &job, component).await?;
+    let installed = install(&app, &inside, &name, &job, component).await?;
     keep(&app, &inside, &name, installed).await
 }
 
-/// Nothing of an upload is kept before the runtime has accepted it, and its version is written only once its bytes are durable.
-async fn install(app: &App, job: &Job, component: Bytes) -> Result<Installed, Problem> {
+/// Nothing of an upload is kept before the runtime has accepted it and its test cases hold, and its version is written only once its
+/// bytes are durable.
+async fn install(app: &App, inside: &Inside, name: &PluginName, job: &Job, component: Bytes) -> Result<Installed, Problem> {
     let installed = app.runtime.install_as(job, component.clone()).await.map_err(uninstalled)?;
+    let owner = &inside.tenant.id;
+    let candidate = gate::Candidate { tenant: &inside.tenant, owner, plugin: name, installed: installed.clone(), settings: None };
+    gate::hold(app, candidate).await?.must()?;
     app.store.blobs().put(component).await.map_err(unkept)?;
     Ok(installed)
 }

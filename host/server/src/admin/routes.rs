@@ -15,11 +15,12 @@ use http::Method;
 use super::compile::{ahead, jobs, poison};
 use super::directory::{closure, hours, people, queues};
 use super::door::guard::{Who, enter};
-use super::keeping::{captures, replays};
+use super::gate::files;
+use super::keeping::{captures, logs, replays};
 use super::releases::planned;
 use super::{
-    addresses, connections, contacts, default_routes, egress, flows, host, plugins, quotas, releases, secrets, settings, tenants, tokens,
-    usage,
+    addresses, connections, contacts, default_routes, egress, flows, history, host, plugins, quotas, releases, secrets, settings, tenants,
+    tokens, usage, versions,
 };
 use crate::app::App;
 use crate::metrics::page;
@@ -128,6 +129,16 @@ fn tenant_level() -> Vec<Entry> {
         at(Method::GET, "/v1/tenants/{tenant}/plugins/{plugin}/versions", Tenant, plugins::versions),
         at(Method::POST, "/v1/tenants/{tenant}/plugins/{plugin}/versions", Tenant, plugins::upload),
         at(Method::GET, "/v1/tenants/{tenant}/plugins/{plugin}/versions/{number}", Tenant, plugins::version),
+        at(Method::DELETE, "/v1/tenants/{tenant}/plugins/{plugin}/versions/{number}", Tenant, versions::delete),
+        at(Method::POST, "/v1/tenants/{tenant}/plugins/{plugin}/versions/{number}/cases", Tenant, files::run),
+        at(Method::GET, "/v1/tenants/{tenant}/plugins/{plugin}/cases", Tenant, files::list),
+        at(Method::GET, "/v1/tenants/{tenant}/plugins/{plugin}/cases/{name}", Tenant, files::show),
+        at(Method::PUT, "/v1/tenants/{tenant}/plugins/{plugin}/cases/{name}", Tenant, files::set),
+        at(Method::DELETE, "/v1/tenants/{tenant}/plugins/{plugin}/cases/{name}", Tenant, files::delete),
+        at(Method::GET, "/v1/tenants/{tenant}/cases", Tenant, files::list),
+        at(Method::GET, "/v1/tenants/{tenant}/cases/{name}", Tenant, files::show),
+        at(Method::PUT, "/v1/tenants/{tenant}/cases/{name}", Tenant, files::set),
+        at(Method::DELETE, "/v1/tenants/{tenant}/cases/{name}", Tenant, files::delete),
         at(Method::GET, "/v1/tenants/{tenant}/compiles", Tenant, jobs::of_tenant),
         at(Method::GET, "/v1/tenants/{tenant}/contacts", Tenant, contacts::find),
         at(Method::GET, "/v1/tenants/{tenant}/contacts/{contact}", Tenant, contacts::show),
@@ -140,6 +151,8 @@ fn tenant_level() -> Vec<Entry> {
         at(Method::GET, "/v1/tenants/{tenant}/quotas/effective", Tenant, quotas::effective),
         at(Method::GET, "/v1/tenants/{tenant}/notices", Tenant, quotas::notices),
         at(Method::GET, "/v1/tenants/{tenant}/usage", Tenant, usage::show),
+        at(Method::GET, "/v1/tenants/{tenant}/logs", Tenant, logs::follow),
+        at(Method::GET, "/v1/tenants/{tenant}/history", Tenant, history::list),
     ]
 }
 

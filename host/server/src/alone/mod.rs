@@ -120,7 +120,7 @@ async fn levels(app: &App, around: &Surroundings, flow: &FlowName) -> Result<Vec
             levels.push(Level { by, routes, directory: Arc::clone(&around.directory) });
         }
     }
-    for above in &around.ancestors {
+    for above in around.ancestors.iter() {
         let by = if above.parent.is_none() { AnsweredBy::PlatformDefault } else { AnsweredBy::TenantDefault };
         let Some(around) = app.known.of(&above.id).await? else { continue };
         if let Some(routes) = around.routes(&app.store, &None).await? {

@@ -9,9 +9,11 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
+use super::history::History;
+use super::logs::Logs;
 use super::nouns::{
-    address, captures, closure, connection, contacts, entry, flow, host, hours, plugin, quota, route, secret, settings, tenant, token,
-    usage,
+    address, captures, cases, closure, connection, contacts, entry, flow, host, hours, plugin, quota, route, secret, settings, tenant,
+    token, usage,
 };
 use super::replay::Replay;
 use super::session::{Outcome, Session};
@@ -72,6 +74,13 @@ pub enum AdminCommand {
     /// What of contacts is captured, so that it can be run again.
     #[command(subcommand)]
     Captures(captures::Captures),
+    /// What plugins write and decide, as it happens.
+    Logs(Logs),
+    /// Who changed what of how the tenant is set up, and when.
+    History(History),
+    /// Test cases that must hold before an upload is kept and before a release becomes live.
+    #[command(subcommand)]
+    Cases(cases::Cases),
     /// Tokens for this API.
     #[command(subcommand)]
     Token(token::Token),
@@ -121,6 +130,9 @@ pub(super) async fn asked(command: AdminCommand, globals: &Globals, out: Box<dyn
         AdminCommand::Explain(asked) => asked.run(&session).await,
         AdminCommand::Replay(asked) => asked.run(&session).await,
         AdminCommand::Captures(verb) => verb.run(&session).await,
+        AdminCommand::Logs(asked) => asked.run(&session).await,
+        AdminCommand::History(asked) => asked.run(&session).await,
+        AdminCommand::Cases(verb) => verb.run(&session).await,
         AdminCommand::Token(verb) => verb.run(&session).await,
         AdminCommand::Usage(asked) => asked.run(&session).await,
     }

@@ -7,7 +7,9 @@
 pub mod admin;
 mod bench;
 pub mod explain;
+pub mod history;
 pub mod kit;
+pub mod logs;
 pub mod nouns;
 pub mod prepare;
 pub mod replay;

@@ -130,13 +130,15 @@ const TOLD_CHARS_MAX: usize = 160;
 
 fn step_by_step(item: &Value, zone: &jiff::tz::TimeZone) -> String {
     let at = item.get("at").and_then(Value::as_u64).map_or_else(String::new, |at| when::short(at, zone));
+    let observer = if text(item, "function") == "observer.notify" { " of the observer" } else { "" };
     let mut told = String::new();
     // Writing to a string cannot fail.
     let _ = writeln!(
         told,
-        "turn {}, attempt {}: {} at {at}, release {}, captured because {}",
+        "turn {}, attempt {}{}: {} at {at}, release {}, captured because {}",
         text(item, "turn"),
         text(item, "attempt"),
+        observer,
         text(item, "event"),
         text(item, "release"),
         text(item, "why")

@@ -197,6 +197,10 @@ impl Session {
         Ok(self.client.upload(path, component).await?)
     }
 
+    pub(crate) async fn put_yaml(&self, path: &str, yaml: Bytes) -> Result<Value, Trouble> {
+        Ok(self.client.put_yaml(path, yaml).await?.body)
+    }
+
     pub(crate) async fn download(&self, path: &str, bytes_max: usize) -> Result<Bytes, Trouble> {
         Ok(self.client.download(path, bytes_max).await?)
     }

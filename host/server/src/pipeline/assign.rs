@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use jackfield_domain::contact::Moment;
 use jackfield_domain::fallback::AnsweredBy;
+use jackfield_domain::flow::Flow;
 use jackfield_domain::quota::{Barred, Pass};
 use jackfield_store::StoreFault;
 
@@ -33,6 +34,11 @@ pub(super) async fn assign(app: &App, visit: &mut Visit, admitted: Result<Pass, 
     // A contact is a test from its first event on, or never.
     visit.contact.test |= visit.contact.release.is_none() && tested.is_some();
     let tested = tested.filter(|_| visit.contact.test);
+    // A test caller is there to meet just what nobody else should.
+    let is_withdrawn = |flow: &Flow, release| flow.withdrawn.contains(&release) && !visit.contact.test;
+    if visit.flow.as_ref().zip(visit.contact.release).is_some_and(|(flow, release)| is_withdrawn(flow, release)) {
+        return Ok(Err(Barred::Withdrawn));
+    }
     let pinned = visit.contact.release.or(tested).or_else(|| visit.flow.as_ref().and_then(|flow| flow.live_at(now)));
     let Some(first) = find(app, visit, pinned, AnsweredBy::Plugin).await? else {
         return Ok(Err(Barred::NoRelease));

@@ -2,15 +2,17 @@
 //!
 //! Such an event gets a default route, which is known at once; a disk that is slow in just that moment would hold up the answer for
 //! nothing. So its reply leaves first, and what it leaves - trail, usage, reply for a retry - is committed with all others of the same
-//! 25 milliseconds: they share a sync, and under overload that is what gives the time to the plugins. Until then the event holds its
+//! tenth of a second: they share a sync, and under overload that is what gives the time to the plugins. Until then the event holds its
 //! contact's turn, so the contact's next event and a retry of this one find what was written. A crash within that time loses the
 //! record of it, never the answer; decision 24 says why that is kept apart from what is acknowledged.
 //!
 //! How many may be behind is bounded. Past the bound a reply waits for its commit, as every other does.
 
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use jackfield_domain::quota::Barred;
 use jackfield_providers::provider::Reply;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -25,19 +27,30 @@ use crate::metrics::step::{Step, timed};
 
 /// Most events behind their replies: some megabytes, and a second's worth where a core does nothing else.
 const BEHIND_MAX: u32 = 1_024;
+/// Records between two looks at what else there is to do: a fraction of a millisecond.
+const PAUSE_AFTER: usize = 4;
 /// What is committed together.
-const TOGETHER: Duration = Duration::from_millis(25);
+///
+/// The longer, the less each of them costs: a group has its price whatever is in it, and the code that writes records must be brought
+/// to the processor again after every guest. Longer than a customer needs to hear a word would make the next event wait for its turn.
+const TOGETHER: Duration = Duration::from_millis(100);
+/// So many do not wait for the end of it: applying more in one go takes the processors for longer than an answer may take.
+const TOGETHER_MAX: usize = 32;
 
 /// The events whose reply has left and whose record has not been written.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Behind {
     places: Arc<Semaphore>,
     since: Instant,
+    /// What is written at the end of this span of time.
+    waiting: Arc<Mutex<Vec<Writing>>>,
 }
+
+type Writing = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Default for Behind {
     fn default() -> Self {
-        Self { places: Arc::new(Semaphore::new(BEHIND_MAX as usize)), since: Instant::now() }
+        Self { places: Arc::new(Semaphore::new(BEHIND_MAX as usize)), since: Instant::now(), waiting: Arc::default() }
     }
 }
 
@@ -52,12 +65,49 @@ impl Behind {
         Arc::clone(&self.places).try_acquire_owned().ok()
     }
 
+    /// Takes it along with all others of the same span of time. One task does them all: a task, a timer and a wake for each of them cost
+    /// more than what they write.
+    fn add(&self, writing: Writing) {
+        let mut waiting = self.waiting();
+        waiting.push(writing);
+        match waiting.len() {
+            1 => {
+                let behind = self.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(behind.till_next()).await;
+                    let together = std::mem::take(&mut *behind.waiting());
+                    write_together(together).await;
+                });
+            }
+            TOGETHER_MAX => drop(tokio::spawn(write_together(std::mem::take(&mut *waiting)))),
+            _ => {}
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<Writing>> {
+        // A list is whole at every step.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// All that come within the same span of time wait for the same moment.
     fn till_next(&self) -> Duration {
         let span = TOGETHER.as_micros();
         let into = self.since.elapsed().as_micros() % span;
         Duration::from_micros(u64::try_from(span - into).unwrap_or_default())
     }
+}
+
+async fn write_together(together: Vec<Writing>) {
+    let mut running = FuturesUnordered::new();
+    for (at, writing) in together.into_iter().enumerate() {
+        running.push(writing);
+        // Each makes its batch when it is first looked at. Many in a row would keep others from their answers.
+        let _ = futures_util::poll!(running.next());
+        if at % PAUSE_AFTER == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    while running.next().await.is_some() {}
 }
 
 /// A place behind the reply, for an event that overload turned away.
@@ -80,13 +130,12 @@ pub(super) async fn write<Held: Send + 'static>(app: &Arc<App>, place: OwnedSema
     // A first event has its turn by the provider's name of the contact. What comes next may name it by ours, which nobody knew before
     // this reply: that turn is free, and must be held too.
     let named = app.order.wait(&record.visit.contact.id.to_string(), Duration::ZERO).await;
-    let app = Arc::clone(app);
+    let writer = Arc::clone(app);
     let writing = async move {
-        tokio::time::sleep(app.behind.till_next()).await;
-        written(&app, record).await;
+        written(&writer, record).await;
         drop((named, place));
     };
-    tokio::spawn(writing.instrument(tracing::Span::current()));
+    app.behind.add(Box::pin(writing.instrument(tracing::Span::current())));
 }
 
 async fn written<Held>(app: &App, record: Record<Held>) {

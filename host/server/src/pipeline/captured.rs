@@ -22,8 +22,8 @@ pub(super) fn begin(app: &App, visit: &Visit, event: &Event, call: &Call, runnab
     Some(Capture {
         format: FORMAT,
         why: Why::Sampled,
-        contact: call.contact.clone(),
-        event: call.event.clone(),
+        contact: call.contact.as_ref().clone(),
+        event: call.event.as_ref().clone(),
         function: call.function.as_str().to_owned(),
         release: call.release,
         version: runnable.release.version.clone(),
@@ -81,5 +81,14 @@ pub(super) fn keep(app: &App, visit: &Visit, settled: &mut Settled, parsed: &Par
         if let Some(why) = rules.why(&capture.contact, &capture.event, visit.tenant.plan, met) {
             app.captures.keep(Capture { why, ..capture });
         }
+    }
+}
+
+/// The same of what an observer was told, which nobody waits for.
+pub(super) fn keep_observed(app: &App, visit: &Visit, capture: Option<Capture>, answered: bool) {
+    let Some(capture) = capture else { return };
+    let met = Met { failed: !answered, fallback: false, late: false };
+    if let Some(why) = visit.around.captures.why(&capture.contact, &capture.event, visit.tenant.plan, met) {
+        app.captures.keep(Capture { why, ..capture });
     }
 }

@@ -44,6 +44,7 @@ pub(super) async fn commit(app: &App, visit: &mut Visit, settled: &Settled, repl
         match change.commit().await {
             Ok(()) => {
                 app.metrics.turn(&visit.tenant.id, &turn);
+                app.tail.turn(&visit.tenant.id, &turn);
                 visit.quota.kept();
                 if visit.revision.is_none() {
                     app.keeping.began(&visit.tenant.id);
@@ -92,6 +93,7 @@ pub(super) async fn note(app: &App, visit: &Visit, settled: &Settled, reply: &Re
     let turn = trail(app, visit, settled, reply, parsed);
     batch(app, visit, settled, &turn, reply, parsed).commit().await.map_err(unwritten)?;
     app.metrics.turn(&visit.tenant.id, &turn);
+    app.tail.turn(&visit.tenant.id, &turn);
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use jackfield_domain::budget::{FIRST_ATTEMPT_PERCENT, Limits, SECOND_ATTEMPT_FLOOR_MS};
 use jackfield_domain::capability::{Answer, Effects, TapeEntry};
 use jackfield_domain::capture::Capture;
+use jackfield_domain::contact::Contact;
 use jackfield_domain::contact::decision::{Action, Vetted};
 use jackfield_domain::contact::event::Event;
 use jackfield_domain::fallback::{AnsweredBy, Failure, FailureKind, World, vet};
@@ -37,6 +38,7 @@ use super::visit::Visit;
 use crate::app::App;
 use crate::metrics::step::Step;
 use crate::quota::FUEL_FLOOR;
+use crate::surroundings;
 
 /// One attempt and what it left.
 pub(super) struct Attempt {
@@ -63,7 +65,7 @@ impl Tried {
     }
 }
 
-pub(super) async fn invoke(app: &App, visit: &Visit, event: &Event, plan: Plan, parsed: &Parsed) -> Tried {
+pub(super) async fn invoke(app: &App, visit: &Visit, event: &Arc<Event>, plan: Plan, parsed: &Parsed) -> Tried {
     let (pass, runnables) = match plan {
         Ok(plan) => plan,
         Err(barred) => return Tried { attempts: Vec::new(), barred: Some(barred) },
@@ -89,8 +91,9 @@ pub(super) async fn invoke(app: &App, visit: &Visit, event: &Event, plan: Plan, 
                 return Tried { attempts, barred };
             }
         };
-        let tried =
-            attempt(app, visit, event, &pass, fuel, runnable, wall, u32::try_from(at + 1).unwrap_or(u32::MAX), parsed, &scene).await;
+        let number = u32::try_from(at + 1).unwrap_or(u32::MAX);
+        // Large, and an event that is turned away must not carry the room for it along.
+        let tried = Box::pin(attempt(app, visit, event, &pass, fuel, runnable, wall, number, parsed, &scene)).await;
         if tried.result.as_ref().is_err_and(|failure| failure.kind == FailureKind::Overloaded) {
             return Tried::overloaded(attempts);
         }
@@ -103,7 +106,7 @@ pub(super) async fn invoke(app: &App, visit: &Visit, event: &Event, plan: Plan, 
 async fn attempt(
     app: &App,
     visit: &Visit,
-    event: &Event,
+    event: &Arc<Event>,
     pass: &Pass,
     fuel: Reserved,
     runnable: Runnable,
@@ -120,13 +123,14 @@ async fn attempt(
     // An all-zero seed is as deterministic as any other; what matters is that the trail names it.
     let _ = getrandom::fill(&mut seed);
     let space = space(visit, release);
+    let about = Arc::new(visit.contact.clone());
     let call = Call {
         digest: version.digest,
         class: version.class,
         priority: visit.priority(),
         function: Function::Handle,
-        contact: visit.contact.clone(),
-        event: event.clone(),
+        contact: Arc::clone(&about),
+        event: Arc::clone(event),
         release: release.number,
         turn: visit.turn(),
         attempt: number,
@@ -137,7 +141,7 @@ async fn attempt(
         wall,
         seed,
         grants: release.grants.clone(),
-        capabilities: Box::new(Live::new(live_parts(app, visit, release, &space, &limits, &version.metadata.outcomes, parsed).await)),
+        capabilities: Box::new(Live::new(live_parts(app, visit, &about, &of, &space, &limits, parsed).await)),
         context: None,
     };
     let span = span(visit, visit.turn(), &number, release.number);
@@ -216,25 +220,26 @@ pub(super) fn span(visit: &Visit, turn: u32, attempt: &dyn std::fmt::Display, re
 pub(super) async fn live_parts(
     app: &App,
     visit: &Visit,
-    release: &Release,
+    contact: &Arc<Contact>,
+    runnable: &surroundings::Runnable,
     space: &StateSpace,
     limits: &Limits,
-    outcomes: &[String],
     parsed: &Parsed,
 ) -> LiveParts {
+    let (release, version) = (&runnable.release, &runnable.version);
     let scope = app.store.tenant(&visit.tenant.id);
     // Without the key a bucket is still stable within the tenant.
     let salt_key = scope.salt_key().await.unwrap_or_default();
     let (customer, before) = (visit.contact.arrival.customer.address.raw.clone(), visit.contact.id);
     LiveParts {
-        settings: release.settings.clone(),
+        settings: Arc::clone(&runnable.settings),
         directory: visit.directory.clone(),
         state: app.store.state(),
         space: space.clone(),
-        contact: visit.contact.clone(),
+        contact: Arc::clone(contact),
         limits: *limits,
         now: parsed.at,
-        outcomes: outcomes.to_vec(),
+        outcomes: version.metadata.outcomes.clone(),
         salt_key,
         last_seen: Box::pin(async move { scope.last_seen(&customer, &before).await.map_err(|fault| RowsFault { why: fault.to_string() }) }),
         outbound: Arc::new(app.gate.clone()),

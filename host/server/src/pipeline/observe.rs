@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jackfield_domain::capture::Capture;
 use jackfield_domain::contact::event::Event;
 use jackfield_domain::contact::open::event_of;
 use jackfield_domain::contact::{Contact, Phase};
@@ -25,7 +26,7 @@ use tracing::Instrument as _;
 
 use super::parse::Parsed;
 use super::visit::{self, Visit};
-use super::{admit, assign, commit, invoke, retry};
+use super::{admit, assign, captured, commit, invoke, retry};
 use crate::app::App;
 use crate::metrics::step::Step;
 use crate::quota::FUEL_FLOOR;
@@ -87,6 +88,7 @@ async fn write(app: &App, visit: &Visit, event: &Event, parsed: &Parsed, reply: 
         visit.quota.over(&visit.contact.id);
     }
     app.metrics.turn(&visit.tenant.id, &turn);
+    app.tail.turn(&visit.tenant.id, &turn);
     Ok(())
 }
 
@@ -153,15 +155,15 @@ async fn notify(app: &App, parsed: &Parsed, event: &Event) -> Result<(), StoreFa
     let space = invoke::space(&visit, release);
     let mut seed = [0; 32];
     let _ = getrandom::fill(&mut seed);
-    let parts = invoke::live_parts(app, &visit, release, &space, &limits, &version.metadata.outcomes, parsed).await;
-    let wall = Duration::from_millis(limits.wall_ms_max);
+    let about = Arc::new(visit.contact.clone());
+    let parts = invoke::live_parts(app, &visit, &about, &runnable.of, &space, &limits, parsed).await;
     let call = Call {
         digest: version.digest,
         class: version.class,
         priority: Priority::Background,
         function: Function::Notify,
-        contact: visit.contact.clone(),
-        event: event.clone(),
+        contact: about,
+        event: Arc::new(event.clone()),
         release: release.number,
         turn: visit.contact.turn,
         attempt: 1,
@@ -169,14 +171,16 @@ async fn notify(app: &App, parsed: &Parsed, event: &Event) -> Result<(), StoreFa
         zone_offset_minutes: offset_minutes(&visit.tenant.zone, parsed.at),
         deadline: parsed.at.saturating_add(limits.wall_ms_max),
         limits,
-        wall,
+        wall: Duration::from_millis(limits.wall_ms_max),
         seed,
         grants: release.grants.clone(),
         capabilities: Box::new(Live::new(parts)),
         context: None,
     };
     let span = invoke::span(&visit, visit.contact.turn, &"observer", release.number);
+    let begun = captured::begin(app, &visit, event, &call, &runnable.of);
     let ran = app.runtime.call(&pass, call).instrument(span).await;
+    let capture = captured::finish(begun, &ran);
     visit.quota.settle(fuel, ran.used.fuel);
     visit.quota.owe(Meter::AiTokens, invoke::tokens(&ran.effects)).await;
     app.metrics.took(Step::Place, ran.waited);
@@ -203,5 +207,7 @@ async fn notify(app: &App, parsed: &Parsed, event: &Event) -> Result<(), StoreFa
     }
     change.commit().await.map_err(commit::unwritten)?;
     app.metrics.turn(&visit.tenant.id, &told);
+    app.tail.turn(&visit.tenant.id, &told);
+    captured::keep_observed(app, &visit, capture.map(|capture| Capture { tape: ran.tape, ..capture }), answered);
     Ok(())
 }

@@ -25,7 +25,7 @@ use crate::telemetry;
 
 /// Step 3's gift: an event that is known to be the provider's.
 pub(super) struct Parsed {
-    pub connection: Connection,
+    pub connection: Arc<Connection>,
     pub provider: &'static dyn Provider,
     pub verified_with: String,
     pub tenant: TenantId,

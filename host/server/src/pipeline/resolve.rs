@@ -3,6 +3,8 @@
 //! Nothing is verified yet, so nothing is written and nothing is charged. The caller's number is never looked at: whoever calls
 //! must not choose a tenant. An address answers only through the connection it is bound to.
 
+use std::sync::Arc;
+
 use jackfield_domain::fallback::last_words;
 use jackfield_domain::tenant::address::Binding;
 use jackfield_domain::tenant::connection::Connection;
@@ -13,7 +15,7 @@ use crate::app::App;
 
 /// Step 2's gift.
 pub(super) struct Resolved {
-    pub connection: Connection,
+    pub connection: Arc<Connection>,
     pub provider: &'static dyn Provider,
     pub glance: Glance,
     /// None where nobody bound the address to this connection, or where the request names none.
@@ -33,7 +35,7 @@ pub(super) fn raw(received: &Received) -> Raw<'_> {
 
 pub(super) async fn resolve(app: &App, received: &Received) -> Result<Resolved, Stopped> {
     let platform = app.store.platform();
-    let Some(found) = platform.connection(&received.connection).await? else {
+    let Some(found) = platform.connection_shared(&received.connection).await? else {
         return Err(TurnedAway::NoConnection.into());
     };
     let connection = found.row;

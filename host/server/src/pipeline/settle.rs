@@ -166,7 +166,7 @@ async fn levels(app: &App, visit: &Visit, parsed: &Parsed) -> Result<Vec<Level>,
             levels.push(Level { by, routes, directory: visit.directory.clone() });
         }
     }
-    for above in &visit.ancestors {
+    for above in visit.ancestors.iter() {
         let by = if above.parent.is_none() { AnsweredBy::PlatformDefault } else { AnsweredBy::TenantDefault };
         let Some(around) = app.known.of(&above.id).await? else { continue };
         if let Some(routes) = around.routes(&app.store, &None).await? {

@@ -29,9 +29,9 @@ pub(super) struct Visit {
     pub revision: Option<u64>,
     /// The contact as it was read, to see what a conflicting commit changed.
     pub turn_read: u32,
-    pub tenant: Tenant,
-    pub ancestors: Vec<Tenant>,
-    pub flow: Option<Flow>,
+    pub tenant: Arc<Tenant>,
+    pub ancestors: Arc<[Tenant]>,
+    pub flow: Option<Arc<Flow>>,
     pub directory: Arc<Directory>,
     /// Where the three above are from, and more that is looked up.
     pub around: Arc<Surroundings>,
@@ -48,7 +48,7 @@ pub(super) struct Visit {
 
 /// What follows from what was heard.
 pub(super) enum Turn {
-    Ask(Event),
+    Ask(Arc<Event>),
     Host { draft: jackfield_domain::contact::decision::Draft, note: String },
 }
 
@@ -70,8 +70,8 @@ pub(super) async fn load(app: &App, parsed: &Parsed) -> Result<Visit, StoreFault
         turn_read: contact.turn,
         contact,
         revision,
-        tenant: around.tenant.clone(),
-        ancestors: around.ancestors.clone(),
+        tenant: Arc::clone(&around.tenant),
+        ancestors: Arc::clone(&around.ancestors),
         flow,
         directory: Arc::clone(&around.directory),
         directory_revision: around.directory_revision,
@@ -146,7 +146,7 @@ impl Visit {
             None => hear_without(heard),
         };
         Ok(match next {
-            Next::Ask(event) => Turn::Ask(event),
+            Next::Ask(event) => Turn::Ask(Arc::new(event)),
             Next::Host { draft, note } => Turn::Host { draft, note },
             Next::Move { flow } => {
                 self.notes.push(format!("moved from flow {} to flow {flow}", self.contact.flow));
@@ -156,7 +156,7 @@ impl Visit {
                     self.contact.release = None;
                 }
                 self.moved = true;
-                Turn::Ask(Event::Arrived)
+                Turn::Ask(Arc::new(Event::Arrived))
             }
         })
     }

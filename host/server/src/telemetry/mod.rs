@@ -9,6 +9,7 @@
 
 mod lines;
 pub mod spans;
+pub mod tail;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

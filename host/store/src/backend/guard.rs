@@ -31,6 +31,11 @@ pub(crate) fn evaluate(batch: &Batch, view: &dyn View, revision: &mut u64) -> Re
     let mut changes = Changes::new();
     for write in &batch.writes {
         match write {
+            // What was there does not matter, and reading it is most of what such a write costs.
+            Write::Put { key, value, expect: Expect::Anything } => {
+                measured(key)?;
+                keep(key, value.clone(), &mut changes, revision)?;
+            }
             Write::Put { key, value, expect } => {
                 meet(key, *expect, current(key, &changes, view)?)?;
                 keep(key, value.clone(), &mut changes, revision)?;
@@ -58,13 +63,18 @@ pub(crate) fn evaluate(batch: &Batch, view: &dyn View, revision: &mut u64) -> Re
 }
 
 fn current(key: &[u8], changes: &Changes, view: &dyn View) -> Result<Option<Kept>, CommitError> {
-    if key.is_empty() || key.len() > KEY_BYTES_MAX {
-        return Err(CommitError::TooLarge(format!("a key of {} bytes; 1 to {KEY_BYTES_MAX}", key.len())));
-    }
+    measured(key)?;
     match changes.get(key) {
         Some(changed) => Ok(changed.clone()),
         None => Ok(view.get(key)?),
     }
+}
+
+fn measured(key: &[u8]) -> Result<(), CommitError> {
+    if key.is_empty() || key.len() > KEY_BYTES_MAX {
+        return Err(CommitError::TooLarge(format!("a key of {} bytes; 1 to {KEY_BYTES_MAX}", key.len())));
+    }
+    Ok(())
 }
 
 fn meet(key: &[u8], expect: Expect, found: Option<Kept>) -> Result<(), CommitError> {

@@ -25,7 +25,11 @@ use crate::fault::StoreFault;
 use crate::instance;
 use crate::keys::{self, Range, Table};
 use crate::rows::Found;
+use crate::seal::DataKey;
 use crate::tenant::{misfit, unreadable};
+
+/// Connections that are kept opened, at some hundred bytes each: more than a platform has that knows what it does.
+pub(crate) const CONNECTIONS_OPEN_MAX: usize = 1_000;
 
 /// Everything of the platform.
 #[derive(Clone)]
@@ -58,6 +62,25 @@ impl PlatformStore {
     /// A connection, with its secrets.
     pub async fn connection(&self, id: &ConnectionId) -> Result<Option<Found<Connection>>, StoreFault> {
         self.connection_at(&keys::platform(Table::Connection, id.as_str().as_bytes())).await
+    }
+
+    /// The same, for who looks with every event: it is opened once for each of its revisions, and not copied.
+    pub async fn connection_shared(&self, id: &ConnectionId) -> Result<Option<Found<Arc<Connection>>>, StoreFault> {
+        let key = keys::platform(Table::Connection, id.as_str().as_bytes());
+        let Some(kept) = self.shared.rows.get(&key).await? else {
+            self.shared.connections.remove(id);
+            return Ok(None);
+        };
+        let (owner, sealed) = split_owner(&key, &kept.value)?;
+        // Asked for in any case: where the owner was erased, what was opened before does not count.
+        let held = self.shared.keyring.of(&owner).await?;
+        if let Some(found) = self.shared.connections.get(id).filter(|found| found.revision == kept.revision) {
+            return Ok(Some(found));
+        }
+        let row = Arc::new(opened(&key, &held.key, sealed)?);
+        let found = Found { row, revision: kept.revision };
+        self.shared.connections.insert(id.clone(), found.clone());
+        Ok(Some(found))
     }
 
     /// A tenant's own connections, by name.
@@ -164,9 +187,12 @@ impl PlatformStore {
         let Some(kept) = self.shared.rows.get(key).await? else { return Ok(None) };
         let (owner, sealed) = split_owner(key, &kept.value)?;
         let held = self.shared.keyring.of(&owner).await?;
-        let row = serde_json::from_slice(&held.key.open(key, sealed)?).map_err(|error| unreadable(key, &misfit(&error)))?;
-        Ok(Some(Found { row, revision: kept.revision }))
+        Ok(Some(Found { row: opened(key, &held.key, sealed)?, revision: kept.revision }))
     }
+}
+
+fn opened(key: &[u8], holder: &DataKey, sealed: &[u8]) -> Result<Connection, StoreFault> {
+    serde_json::from_slice(&holder.open(key, sealed)?).map_err(|error| unreadable(key, &misfit(&error)))
 }
 
 fn plain_row<R: DeserializeOwned>(key: &[u8], kept: &Kept) -> Result<Found<R>, StoreFault> {

@@ -11,6 +11,7 @@ use jackfield_domain::flow::plugin::Version;
 use jackfield_domain::id::{Digest, EntryName, PluginName, TenantId};
 use jackfield_domain::ports::rows::Kept;
 use jackfield_domain::tenant::directory::QueueStatus;
+use jackfield_domain::tenant::edit::Edit;
 
 use crate::Shared;
 use crate::change::Change;
@@ -69,6 +70,12 @@ impl TenantStore {
     /// The newest settings of a level, or none where none were set.
     pub async fn settings(&self, level: &Level) -> Result<Option<Found<SettingsRow>>, StoreFault> {
         let range = self.range(Table::Settings, &texts_of(of_level(level)));
+        Ok(self.read_range(&range, 1, true).await?.pop())
+    }
+
+    /// The newest edit of a thing, or none where it was never changed.
+    pub async fn newest_edit(&self, thing: &str) -> Result<Option<Found<Edit>>, StoreFault> {
+        let range = self.range(Table::Edit, &texts_of(thing));
         Ok(self.read_range(&range, 1, true).await?.pop())
     }
 

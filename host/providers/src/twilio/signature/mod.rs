@@ -28,11 +28,18 @@ const SHOWN_CHARS_MAX: usize = 500;
 /// The signature of a request to this URL with these parameters, as Twilio computes it: names sorted, values sorted, each distinct
 /// pair once. A GET request and a WebSocket handshake have no parameters but those in the URL.
 pub fn sign(token: &str, url: &str, params: &[(String, String)]) -> String {
+    signed(token, url, &distinct(params))
+}
+
+fn distinct<T: AsRef<str>>(params: &[(T, T)]) -> BTreeSet<(&str, &str)> {
+    params.iter().map(|(name, value)| (name.as_ref(), value.as_ref())).collect()
+}
+
+fn signed(token: &str, url: &str, params: &BTreeSet<(&str, &str)>) -> String {
     // HMAC takes keys of every length, so there is no other arm.
     let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(token.as_bytes()) else { return String::new() };
     mac.update(url.as_bytes());
-    let distinct: BTreeSet<&(String, String)> = params.iter().collect();
-    for (name, value) in distinct {
+    for (name, value) in params {
         mac.update(name.as_bytes());
         mac.update(value.as_bytes());
     }
@@ -76,7 +83,7 @@ pub fn verify_handshake(signature: &str, url: &str, connection: &Connection) -> 
     let other = query.map_or_else(|| other_path.clone(), |query| format!("{other_path}?{query}"));
     let mut all = spellings(url);
     all.extend(spellings(&other).into_iter().map(|(name, url)| (format!("{name}, trailing slash changed"), url)));
-    match fitting_secret(&connection.secrets, &all, &[], signature) {
+    match fitting_secret::<&str>(&connection.secrets, &all, &[], signature) {
         Some(secret) => Ok(Verified { secret_name: secret.name.clone() }),
         None => Err(unverified(url, &all, "the handshake's signature fits none of the connection's secrets")),
     }
@@ -97,17 +104,18 @@ fn single_header<'a>(raw: &Raw<'a>) -> Result<&'a str, &'static str> {
     }
 }
 
-fn fitting_secret<'a>(
+fn fitting_secret<'a, T: AsRef<str>>(
     secrets: &'a [NamedSecret],
     spellings: &[(String, String)],
-    params: &[(String, String)],
+    params: &[(T, T)],
     given: &str,
 ) -> Option<&'a NamedSecret> {
+    let params = distinct(params);
     let mut fitting = None;
     for secret in secrets {
         let mut fits = Choice::from(0);
         for (_, url) in spellings {
-            fits |= sign(secret.secret.reveal(), url, params).as_bytes().ct_eq(given.as_bytes());
+            fits |= signed(secret.secret.reveal(), url, &params).as_bytes().ct_eq(given.as_bytes());
         }
         // An empty secret signs too, but everybody knows it.
         if bool::from(fits) && !secret.secret.reveal().is_empty() && fitting.is_none() {
@@ -117,7 +125,7 @@ fn fitting_secret<'a>(
     fitting
 }
 
-fn body_digest_fits(query: &Form, body: &[u8]) -> bool {
+fn body_digest_fits(query: &Form<'_>, body: &[u8]) -> bool {
     let actual = Sha256::digest(body);
     let Ok(Some(given)) = query.one(BODY_DIGEST) else { return false };
     let written: String = actual.iter().map(|byte| format!("{byte:02x}")).collect();

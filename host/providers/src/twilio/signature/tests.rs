@@ -13,7 +13,7 @@ fn secret(name: &str, text: &str) -> NamedSecret {
 
 fn pairs(inputs: &Value) -> Vec<(String, String)> {
     if let Some(form) = inputs["form"].as_str() {
-        return form::decode(form.as_bytes()).unwrap().pairs().to_vec();
+        return form::decode(form.as_bytes()).unwrap().owned();
     }
     let listed = inputs["params"].as_array().map(Vec::as_slice).unwrap_or_default();
     listed.iter().map(|pair| (pair[0].as_str().unwrap().to_owned(), pair[1].as_str().unwrap().to_owned())).collect()
@@ -60,12 +60,12 @@ fn both_of_two_secrets_are_good_and_the_fitting_one_is_named() {
     let url = "https://a.example/hooks/x/voice";
     let secrets = [secret("new", "aaa"), secret("old", "bbb")];
     for (name, token) in [("new", "aaa"), ("old", "bbb")] {
-        let found = fitting_secret(&secrets, &spellings(url), &[], &sign(token, url, &[]));
+        let found = fitting_secret::<&str>(&secrets, &spellings(url), &[], &sign(token, url, &[]));
         assert_eq!(found.map(|secret| secret.name.as_str()), Some(name));
     }
-    assert!(fitting_secret(&secrets, &spellings(url), &[], &sign("ccc", url, &[])).is_none());
-    assert!(fitting_secret(&[secret("empty", "")], &spellings(url), &[], &sign("", url, &[])).is_none());
-    assert!(fitting_secret(&[], &spellings(url), &[], &sign("", url, &[])).is_none());
+    assert!(fitting_secret::<&str>(&secrets, &spellings(url), &[], &sign("ccc", url, &[])).is_none());
+    assert!(fitting_secret::<&str>(&[secret("empty", "")], &spellings(url), &[], &sign("", url, &[])).is_none());
+    assert!(fitting_secret::<&str>(&[], &spellings(url), &[], &sign("", url, &[])).is_none());
 }
 
 #[test]

@@ -40,7 +40,7 @@ const TOKENS_MAX: u64 = 1 << 40;
 /// What the answers come from.
 pub struct LiveParts {
     /// The release's merged settings.
-    pub settings: Value,
+    pub settings: Arc<Value>,
     /// The tenant's, as this event sees it.
     pub directory: Arc<Directory>,
     /// What plugins kept before.
@@ -48,7 +48,7 @@ pub struct LiveParts {
     /// Whose state.
     pub space: StateSpace,
     /// The contact.
-    pub contact: Contact,
+    pub contact: Arc<Contact>,
     /// Of this invocation.
     pub limits: Limits,
     /// The event's time.
@@ -68,9 +68,9 @@ pub struct LiveParts {
 
 /// The live capabilities of one attempt.
 pub struct Live {
-    settings: Value,
+    settings: Arc<Value>,
     directory: Arc<Directory>,
-    contact: Contact,
+    contact: Arc<Contact>,
     now: Moment,
     goals: Vec<String>,
     salt_key: [u8; 32],

@@ -83,7 +83,7 @@ fn contact(customer: &str, state_bytes: u64) -> Contact {
 
 fn live_for(stored: Stored, contact: Contact, salt_key: [u8; 32]) -> Live {
     Live::new(LiveParts {
-        settings: json!({"greeting": "hello", "hours": [{"open": true}], "a/b": 1}),
+        settings: Arc::new(json!({"greeting": "hello", "hours": [{"open": true}], "a/b": 1})),
         directory: Arc::new(Directory { zone: "UTC".to_owned(), flows: vec!["main".to_owned()], ..Directory::default() }),
         state: Arc::new(stored),
         space: StateSpace {
@@ -92,7 +92,7 @@ fn live_for(stored: Stored, contact: Contact, salt_key: [u8; 32]) -> Live {
             plugin: "shop".parse().unwrap(),
             contact: contact.id,
         },
-        contact,
+        contact: Arc::new(contact),
         limits: Plan::Standard.limits(),
         now: 1_000,
         outcomes: vec!["booked".to_owned()],

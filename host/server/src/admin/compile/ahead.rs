@@ -1,7 +1,7 @@
 //! Tells a newer binary what to compile before it takes over: which versions are in use, their components, and the sealed node key.
 //!
 //! `jackfield prepare` calls it with an operator's token, because this server holds the store's lock. In use is what a call can meet from
-//! now on: every alias of every flow, and what `live` pointed at before - a running contact keeps the release that it began with, and the
+//! now on: every alias of every flow, what is planned, and what `live` pointed at before - a running contact keeps the release that it began with, and the
 //! last good release stands in when the live one fails.
 //!
 //! The node key leaves sealed under the master key: whoever has this server's token and no master key gets nothing from it. Nothing is
@@ -174,6 +174,9 @@ async fn of_flow(store: &Store, flow: &Flow, found: &mut Found) -> Result<(), Pr
     }
     for number in &flow.history {
         wanted.entry(*number).or_default().insert(format!("{}/{} before", flow.tenant, flow.name));
+    }
+    for planned in &flow.planned {
+        wanted.entry(planned.release).or_default().insert(format!("{}/{} planned", flow.tenant, flow.name));
     }
     let scoped = store.tenant(&flow.tenant);
     for (number, by) in wanted {

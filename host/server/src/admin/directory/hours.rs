@@ -38,7 +38,7 @@ pub(crate) async fn show(inside: Inside) -> Answer {
     super::show::<Hours>(&inside, "hours").await
 }
 
-pub(crate) async fn set(inside: Inside, Body(body): Body<HoursBody>) -> Answer {
+pub(crate) async fn set(State(app): State<Arc<App>>, inside: Inside, Body(body): Body<HoursBody>) -> Answer {
     let name: EntryName = inside.asked.part("name")?;
     for exception in &body.exceptions {
         words::label("exceptions.label", &exception.label)?;
@@ -46,7 +46,7 @@ pub(crate) async fn set(inside: Inside, Body(body): Body<HoursBody>) -> Answer {
     let HoursBody { zone, weekly, exceptions } = body;
     let hours = Hours { name, zone, weekly, exceptions };
     hours.check()?;
-    super::put(&inside, &hours).await
+    super::put(&app, &inside, "hours", &hours).await
 }
 
 pub(crate) async fn delete(State(app): State<Arc<App>>, inside: Inside) -> Answer {

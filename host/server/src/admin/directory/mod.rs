@@ -19,6 +19,7 @@ use super::default_routes;
 use super::door::guard::Inside;
 use super::door::problem::{Problem, uncommitted, unread};
 use super::door::reply::{self, Answer};
+use super::history;
 use crate::app::App;
 
 /// A page of entries.
@@ -37,14 +38,17 @@ async fn show<R: Row<Id = EntryName>>(inside: &Inside, what: &str) -> Answer {
 }
 
 /// Writes an entry whole: 201 where it is new.
-async fn put<R: Row<Id = EntryName>>(inside: &Inside, row: &R) -> Answer {
+async fn put<R: Row<Id = EntryName>>(app: &App, inside: &Inside, what: &str, row: &R) -> Answer {
     inside.asked.no_query()?;
     let before = inside.store.get::<R>(&row.id()).await.map_err(unread)?;
     let expect = inside.asked.expect(before.as_ref())?;
     if before.is_none() && inside.store.list::<R>(None, ENTRIES_MAX).await.map_err(unread)?.len() >= ENTRIES_MAX {
         return Err(Problem::new(Code::LimitReached, format!("a tenant has at most {ENTRIES_MAX} of them")));
     }
-    inside.store.change().put(row, expect).commit().await.map_err(uncommitted)?;
+    let change = inside.store.change().put(row, expect);
+    let was = before.as_ref().map(|before| &before.row);
+    let change = history::noted(app, inside, change, format!("{what}/{}", row.id()), was, Some(row)).await?;
+    change.commit().await.map_err(uncommitted)?;
     let found = inside.store.get::<R>(&row.id()).await.map_err(unread)?.ok_or_else(Problem::stale)?;
     reply::row(if before.is_none() { StatusCode::CREATED } else { StatusCode::OK }, &found.row, found.revision)
 }
@@ -63,6 +67,8 @@ async fn drop_entry<R: Row<Id = EntryName>>(
     if let Some(broken) = default_routes::broken_without(app, inside, |directory| without(directory, name.as_str())).await? {
         return Err(Problem::at(Code::InUse, what, format!("{what} {name} is needed by {broken}; change that first")));
     }
-    inside.store.change().delete::<R>(&name, expect).commit().await.map_err(uncommitted)?;
+    let change = inside.store.change().delete::<R>(&name, expect);
+    let change = history::noted(app, inside, change, format!("{what}/{name}"), Some(&found.row), None).await?;
+    change.commit().await.map_err(uncommitted)?;
     reply::done()
 }

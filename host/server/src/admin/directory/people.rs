@@ -36,11 +36,11 @@ pub(crate) async fn show(inside: Inside) -> Answer {
     super::show::<Person>(&inside, "person").await
 }
 
-pub(crate) async fn set(inside: Inside, Body(body): Body<PersonBody>) -> Answer {
+pub(crate) async fn set(State(app): State<Arc<App>>, inside: Inside, Body(body): Body<PersonBody>) -> Answer {
     let name: EntryName = inside.asked.part("name")?;
     words::label("label", &body.label)?;
     let address = endpoint(&body.address)?;
-    super::put(&inside, &Person { name, label: body.label, address }).await
+    super::put(&app, &inside, "person", &Person { name, label: body.label, address }).await
 }
 
 fn endpoint(text: &str) -> Result<Endpoint, Problem> {

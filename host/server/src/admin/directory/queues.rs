@@ -54,7 +54,7 @@ pub(crate) async fn show(inside: Inside) -> Answer {
     super::show::<Queue>(&inside, "queue").await
 }
 
-pub(crate) async fn set(inside: Inside, Body(body): Body<QueueBody>) -> Answer {
+pub(crate) async fn set(State(app): State<Arc<App>>, inside: Inside, Body(body): Body<QueueBody>) -> Answer {
     let name: EntryName = inside.asked.part("name")?;
     words::label("label", &body.label)?;
     if let Some(language) = &body.language {
@@ -73,7 +73,7 @@ pub(crate) async fn set(inside: Inside, Body(body): Body<QueueBody>) -> Answer {
         words::label("provider_ids", id)?;
     }
     let QueueBody { label, language, hours, provider_ids } = body;
-    super::put(&inside, &Queue { name, label, language, hours, provider_ids }).await
+    super::put(&app, &inside, "queue", &Queue { name, label, language, hours, provider_ids }).await
 }
 
 pub(crate) async fn delete(State(app): State<Arc<App>>, inside: Inside) -> Answer {

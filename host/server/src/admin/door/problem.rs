@@ -107,6 +107,8 @@ pub fn status(code: Code) -> StatusCode {
         | Code::BadDescribe
         | Code::BadSettings
         | Code::BadGrant
+        | Code::CasesFail
+        | Code::NeedsApproval
         | Code::CannotRender
         | Code::NeedsOutbox
         | Code::NeedsSpeaker
@@ -138,6 +140,8 @@ pub fn title(code: Code) -> &'static str {
         Code::BadDescribe => "The plugin's description is not usable",
         Code::BadSettings => "The settings do not fit",
         Code::BadGrant => "The grant cannot be given",
+        Code::CasesFail => "Test cases that must hold do not",
+        Code::NeedsApproval => "It may do more than what is live",
         Code::CannotRender => "The provider cannot do it",
         Code::NeedsOutbox => "Messages and calls begun by the platform are not there yet",
         Code::NeedsSpeaker => "The connection has no speaker URL",

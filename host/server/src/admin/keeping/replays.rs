@@ -4,7 +4,7 @@
 //! whoever is on the telephone goes first. A window is walked page by page: each answer says how much of it is done and where to go on, so
 //! that whoever asks can show it, stop it and begin again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -76,6 +76,7 @@ struct View {
     contact: ContactId,
     turn: u32,
     attempt: u32,
+    function: String,
     at: Moment,
     event: String,
     release: ReleaseNumber,
@@ -114,6 +115,7 @@ impl View {
             contact: capture.contact.id,
             turn: capture.turn,
             attempt: capture.attempt,
+            function: capture.function.clone(),
             at: capture.now,
             event: capture.event.name().to_owned(),
             release: capture.release,
@@ -147,6 +149,9 @@ pub(crate) async fn one(State(app): State<Arc<App>>, inside: Inside, Body(one): 
     let mut items = Vec::with_capacity(captures.len());
     for capture in &captures {
         let tried = tried(&app, &inside, &capture.contact.flow, one.release).await?;
+        if !tried.exports(capture) {
+            continue;
+        }
         let overlay = tried.overlay(&one.answers);
         match app.runtime.replay(capture, tried.candidate.as_ref(), overlay).await {
             Ok(rerun) => {
@@ -209,16 +214,23 @@ struct Tried {
     release: Option<ReleaseNumber>,
     candidate: Option<Candidate>,
     settings: Option<Value>,
+    /// What the other release exports.
+    exports: BTreeSet<String>,
 }
 
 impl Tried {
+    /// Whether it can be asked at all: a release without an observer is told nothing, which is no failure.
+    fn exports(&self, capture: &Capture) -> bool {
+        self.candidate.is_none() || capture.function.split('.').next().is_some_and(|interface| self.exports.contains(interface))
+    }
+
     fn overlay(&self, answers: &BTreeMap<String, Value>) -> Overlay {
         Overlay { settings: self.settings.clone(), answers: answers.clone() }
     }
 }
 
 async fn tried(app: &App, inside: &Inside, flow: &FlowName, release: Option<ReleaseNumber>) -> Result<Tried, Problem> {
-    let Some(number) = release else { return Ok(Tried { release: None, candidate: None, settings: None }) };
+    let Some(number) = release else { return Ok(Tried { release: None, candidate: None, settings: None, exports: BTreeSet::new() }) };
     let found = inside.store.get::<Release>(&(flow.clone(), number)).await.map_err(unread)?;
     let release = found.ok_or_else(|| Problem::not_found(&format!("release of flow {flow}"), &number))?.row;
     let wanted = &release.version;
@@ -227,7 +239,7 @@ async fn tried(app: &App, inside: &Inside, flow: &FlowName, release: Option<Rele
     let version = version.ok_or_else(gone)?.row;
     let candidate =
         Candidate { digest: version.digest, class: version.class, release: number, limits: release.limits, grants: release.grants.clone() };
-    Ok(Tried { release: Some(number), candidate: Some(candidate), settings: Some(release.settings) })
+    Ok(Tried { release: Some(number), candidate: Some(candidate), settings: Some(release.settings), exports: version.exports })
 }
 
 /// What replays cost is counted, and nobody's quota is asked.
@@ -273,7 +285,9 @@ pub(crate) async fn window(State(app): State<Arc<App>>, inside: Inside, Body(win
         while at < count {
             let part: Vec<Capture> = all.by_ref().take(PART).collect();
             at += part.len();
-            let meant = |capture: &Capture| capture.contact.flow == flow && (window.from..=window.to).contains(&capture.now);
+            let meant = |capture: &Capture| {
+                capture.contact.flow == flow && (window.from..=window.to).contains(&capture.now) && tried.exports(capture)
+            };
             page.replay(&app, &tried, part.into_iter().filter(meant).collect()).await;
             if Instant::now() > until {
                 break;

@@ -30,7 +30,7 @@ use super::door::guard::Inside;
 use super::door::problem::{Problem, uncommitted, unread};
 use super::door::reply::{self, Answer};
 use super::door::{guard, words};
-use super::{flows, settings};
+use super::{flows, gate, history, settings};
 use crate::app::App;
 
 /// Below that no interpreter of the large class starts: StarlingMonkey needs about 20 MiB, Python 40.
@@ -57,12 +57,19 @@ pub(crate) struct NewRelease {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Pointed {
     release: ReleaseNumber,
+    /// It may do more than what is live, and that is meant.
+    #[serde(default)]
+    approve: bool,
 }
 
-/// Nothing to say.
+/// How far back.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Nothing {}
+pub(crate) struct Back {
+    /// Contacts that run what is rolled back go to the default routes with their next event.
+    #[serde(default)]
+    live_contacts: bool,
+}
 
 /// A release with what it did so far and what should be known of it.
 #[derive(Debug, Serialize)]
@@ -265,12 +272,16 @@ pub(crate) async fn activate(State(app): State<Arc<App>>, inside: Inside, Body(t
     let alias: AliasName = inside.asked.part("alias")?;
     let found = flows::named(&inside).await?;
     let expect = inside.asked.expect(Some(&found))?;
+    let before = found.row.clone();
     let mut flow = found.row;
     // What was planned for a moment that has passed was live until now.
     let now = app.clock.now();
     flow.settle(now);
     let was = flow.aliases.get(&alias).copied();
-    let notes = check_release(&app, &inside, &flow, to.release, &alias).await?;
+    let mut notes = check_release(&app, &inside, &flow, to.release, &alias).await?;
+    if alias == AliasName::live() {
+        notes.extend(promote(&app, &inside, &flow, to.release, to.approve).await?);
+    }
     if alias == AliasName::live() {
         flow.end_exception(now);
     }
@@ -278,8 +289,21 @@ pub(crate) async fn activate(State(app): State<Arc<App>>, inside: Inside, Body(t
     if flow.aliases.len() > ALIASES_MAX {
         return Err(Problem::at(Code::LimitReached, "alias", format!("a flow has at most {ALIASES_MAX} aliases")));
     }
-    inside.store.change().put(&flow, expect).commit().await.map_err(uncommitted)?;
+    history::noted_flow(&app, &inside, &before, &flow, expect).await?.commit().await.map_err(uncommitted)?;
     reply::plain(json!({ "flow": flow.name, "alias": alias, "was": was, "release": to.release, "notes": notes }))
+}
+
+/// What stands before a release that is to be live: its cases, and approval of what is wider.
+pub(crate) async fn promote(
+    app: &App,
+    inside: &Inside,
+    flow: &Flow,
+    number: ReleaseNumber,
+    approved: bool,
+) -> Result<Vec<String>, Problem> {
+    let release = numbered(inside, flow, number).await?.row;
+    let version = version_of(app, &release).await?;
+    gate::promote(app, inside, flow, &release, version, approved).await
 }
 
 /// A release that is to route must exist, and every bound address must be able to carry what its plugin lists.
@@ -306,18 +330,25 @@ pub(crate) async fn check_release(
     Ok(notes)
 }
 
-pub(crate) async fn roll_back(State(app): State<Arc<App>>, inside: Inside, Body(Nothing {}): Body<Nothing>) -> Answer {
+pub(crate) async fn roll_back(State(app): State<Arc<App>>, inside: Inside, Body(back): Body<Back>) -> Answer {
     inside.asked.no_query()?;
     let found = flows::named(&inside).await?;
     let expect = inside.asked.expect(Some(&found))?;
+    let was = found.row.clone();
     let mut flow = found.row;
     let now = app.clock.now();
     flow.settle(now);
     if let (Some(from), Some(to)) = (flow.live_at(now), flow.live().filter(|live| Some(*live) != flow.live_at(now))) {
         // What is live routes again as soon as what was planned for a while is over, and that is now.
         flow.end_exception(now);
-        inside.store.change().put(&flow, expect).commit().await.map_err(uncommitted)?;
-        return reply::plain(json!({ "flow": flow.name, "from": from, "to": to, "notes": ["what was planned for this time is removed"] }));
+        if back.live_contacts {
+            flow.withdraw(from);
+        }
+        history::noted_flow(&app, &inside, &was, &flow, expect).await?.commit().await.map_err(uncommitted)?;
+        return reply::plain(json!({
+            "flow": flow.name, "from": from, "to": to, "live_contacts": back.live_contacts,
+            "notes": ["what was planned for this time is removed"],
+        }));
     }
     let (Some(from), Some(to)) = (flow.live(), flow.history.first().copied()) else {
         return Err(Problem::at(Code::NotFound, "release", format!("flow {} has no release that was live before", flow.name)));
@@ -326,8 +357,11 @@ pub(crate) async fn roll_back(State(app): State<Arc<App>>, inside: Inside, Body(
     flow.point(AliasName::live(), to);
     // What was rolled back is not a release to go back to.
     flow.history.retain(|number| *number != from);
-    inside.store.change().put(&flow, expect).commit().await.map_err(uncommitted)?;
-    reply::plain(json!({ "flow": flow.name, "from": from, "to": to, "notes": notes }))
+    if back.live_contacts {
+        flow.withdraw(from);
+    }
+    history::noted_flow(&app, &inside, &was, &flow, expect).await?.commit().await.map_err(uncommitted)?;
+    reply::plain(json!({ "flow": flow.name, "from": from, "to": to, "live_contacts": back.live_contacts, "notes": notes }))
 }
 
 #[cfg(test)]

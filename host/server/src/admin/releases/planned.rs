@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use jackfield_domain::flow::TEST_CALLERS_MAX;
 use jackfield_domain::flow::planned::Planned;
 use jackfield_domain::flow::release::ReleaseNumber;
-use jackfield_domain::flow::{Flow, TEST_CALLERS_MAX};
 use jackfield_domain::id::AliasName;
 use jackfield_domain::refusal::Code;
 use jackfield_domain::tenant::address::e164;
@@ -20,8 +20,8 @@ use super::super::door::guard::Inside;
 use super::super::door::moment;
 use super::super::door::problem::{Problem, uncommitted};
 use super::super::door::reply::{self, Answer};
-use super::super::flows;
-use super::check_release;
+use super::super::{flows, history};
+use super::{check_release, promote};
 use crate::app::App;
 
 /// As in the capture rules: the longest number, or a provider's own name of a customer.
@@ -35,6 +35,9 @@ pub(crate) struct NewPlan {
     at: String,
     #[serde(default)]
     until: Option<String>,
+    /// It may do more than what is live now, and that is meant.
+    #[serde(default)]
+    approve: bool,
 }
 
 /// Which release a test caller gets.
@@ -56,15 +59,17 @@ pub(crate) async fn plan(State(app): State<Arc<App>>, inside: Inside, Body(new):
     inside.asked.no_query()?;
     let found = flows::named(&inside).await?;
     let expect = inside.asked.expect(Some(&found))?;
+    let was = found.row.clone();
     let mut flow = found.row;
     let zone = &inside.tenant.zone;
     let from = moment::exact("at", &new.at, zone)?;
     let until = new.until.as_deref().map(|until| moment::exact("until", until, zone)).transpose()?;
-    let notes = check_release(&app, &inside, &flow, new.release, &AliasName::live()).await?;
+    let mut notes = check_release(&app, &inside, &flow, new.release, &AliasName::live()).await?;
+    notes.extend(promote(&app, &inside, &flow, new.release, new.approve).await?);
     let now = app.clock.now();
     let planned = Planned { id: 0, release: new.release, from, until, set: now, by: inside.asked.principal.label.clone() };
     let id = flow.plan(planned, now)?;
-    inside.store.change().put(&flow, expect).commit().await.map_err(uncommitted)?;
+    history::noted_flow(&app, &inside, &was, &flow, expect).await?.commit().await.map_err(uncommitted)?;
     tracing::info!(tenant = %inside.tenant.id, flow = %flow.name, release = new.release, from, until, "a release was planned");
     let planned = flow.planned.iter().find(|planned| planned.id == id).ok_or_else(Problem::stale)?;
     reply::made(json!({ "planned": planned, "notes": notes }))
@@ -76,6 +81,7 @@ pub(crate) async fn drop_plan(State(app): State<Arc<App>>, inside: Inside) -> An
     let expect = inside.asked.expect(Some(&found))?;
     let text = inside.asked.raw_part("number");
     let id: u32 = text.parse().map_err(|_| Problem::at(Code::Invalid, "number", "a plan is named by its number"))?;
+    let was = found.row.clone();
     let mut flow = found.row;
     flow.settle(app.clock.now());
     let before = flow.planned.len();
@@ -83,7 +89,7 @@ pub(crate) async fn drop_plan(State(app): State<Arc<App>>, inside: Inside) -> An
     if flow.planned.len() == before {
         return Err(Problem::not_found("plan", &id));
     }
-    inside.store.change().put(&flow, expect).commit().await.map_err(uncommitted)?;
+    history::noted_flow(&app, &inside, &was, &flow, expect).await?.commit().await.map_err(uncommitted)?;
     reply::plain(json!({ "removed": id }))
 }
 
@@ -94,10 +100,11 @@ pub(crate) async fn test_callers(inside: Inside) -> Answer {
     reply::plain(json!({ "items": items, "next": null }))
 }
 
-pub(crate) async fn add_test_caller(inside: Inside, Body(Tested { alias }): Body<Tested>) -> Answer {
+pub(crate) async fn add_test_caller(State(app): State<Arc<App>>, inside: Inside, Body(Tested { alias }): Body<Tested>) -> Answer {
     inside.asked.no_query()?;
     let found = flows::named(&inside).await?;
     let expect = inside.asked.expect(Some(&found))?;
+    let was = found.row.clone();
     let mut flow = found.row;
     if !flow.aliases.contains_key(&alias) {
         let detail = format!("flow {} has no alias {alias}; point it at a release first", flow.name);
@@ -108,25 +115,22 @@ pub(crate) async fn add_test_caller(inside: Inside, Body(Tested { alias }): Body
     if flow.test_callers.len() > TEST_CALLERS_MAX {
         return Err(Problem::new(Code::LimitReached, format!("a flow has at most {TEST_CALLERS_MAX} test callers")));
     }
-    put(&inside, &flow, expect).await?;
+    history::noted_flow(&app, &inside, &was, &flow, expect).await?.commit().await.map_err(uncommitted)?;
     reply::plain(json!({ "caller": caller, "alias": alias }))
 }
 
-pub(crate) async fn drop_test_caller(inside: Inside) -> Answer {
+pub(crate) async fn drop_test_caller(State(app): State<Arc<App>>, inside: Inside) -> Answer {
     inside.asked.no_query()?;
     let found = flows::named(&inside).await?;
     let expect = inside.asked.expect(Some(&found))?;
+    let was = found.row.clone();
     let mut flow = found.row;
     let caller = caller(&inside)?;
     if flow.test_callers.remove(&caller).is_none() {
         return Err(Problem::not_found("test caller", &caller));
     }
-    put(&inside, &flow, expect).await?;
+    history::noted_flow(&app, &inside, &was, &flow, expect).await?.commit().await.map_err(uncommitted)?;
     reply::plain(json!({ "removed": caller }))
-}
-
-async fn put(inside: &Inside, flow: &Flow, expect: jackfield_domain::ports::rows::Expect) -> Result<(), Problem> {
-    inside.store.change().put(flow, expect).commit().await.map_err(uncommitted)
 }
 
 /// The customer that the path names, in E.164 where it is a number.

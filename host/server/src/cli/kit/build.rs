@@ -1,4 +1,5 @@
-//! Calls a language's own tools to make a component of a project: cargo, componentize-qjs, componentize-py.
+//! Calls a language's own tools to make a component of a project: cargo; npm's esbuild and componentize-qjs, for
+//! TypeScript tsc before them; componentize-py.
 //!
 //! They are installed into the project by its own manifest, so that a build is the same on every machine. What they print is shown as it
 //! comes.
@@ -33,6 +34,7 @@ impl Build {
         match Language::of(&dir)? {
             Language::Rust => rust(&dir).await?,
             Language::Js => js(&dir, &self.world).await?,
+            Language::Ts => ts(&dir, &self.world).await?,
             Language::Python => python(&dir, &self.world).await?,
         }
         Ok(self.dir.join(COMPONENT))
@@ -53,12 +55,41 @@ async fn rust(dir: &Path) -> Outcome {
     std::fs::copy(&made, dir.join(COMPONENT)).map(drop).map_err(|e| Trouble::Failed(format!("{}: {e}", made.display())))
 }
 
+/// What scripts are bundled into, with all that they import but the contract.
+const BUNDLE: &str = "build/plugin.js";
+
+async fn ts(dir: &Path, world: &str) -> Outcome {
+    npm_install(dir).await?;
+    call(dir, &node_tool(dir, "tsc"), &["--project", "tsconfig.json"]).await?;
+    bundle(dir, "plugin.ts").await?;
+    componentize(dir, world).await
+}
+
 async fn js(dir: &Path, world: &str) -> Outcome {
+    npm_install(dir).await?;
+    bundle(dir, "plugin.js").await?;
+    componentize(dir, world).await
+}
+
+async fn npm_install(dir: &Path) -> Outcome {
     // Not `npm ci`: the package names bindings for platforms that were never published, which `ci` takes for a fault.
-    call(dir, "npm", &["install", "--no-audit", "--no-fund", "--loglevel=error"]).await?;
-    let tool = dir.join("node_modules/.bin/componentize-qjs");
-    let args = ["--wit", "wit/v1", "--world", world, "--js", "plugin.js", "--sync", "--stub-wasi", "--output", COMPONENT];
-    call(dir, &tool.to_string_lossy(), &args).await
+    call(dir, "npm", &["install", "--no-audit", "--no-fund", "--loglevel=error"]).await
+}
+
+fn node_tool(dir: &Path, name: &str) -> String {
+    dir.join("node_modules/.bin").join(name).to_string_lossy().into_owned()
+}
+
+async fn bundle(dir: &Path, source: &str) -> Outcome {
+    let outfile = format!("--outfile={BUNDLE}");
+    let args = [source, "--bundle", "--format=esm", "--external:jackfield:*", "--log-level=warning", &outfile];
+    call(dir, &node_tool(dir, "esbuild"), &args).await
+}
+
+async fn componentize(dir: &Path, world: &str) -> Outcome {
+    let tool = node_tool(dir, "componentize-qjs");
+    let args = ["--wit", "wit/v1", "--world", world, "--js", BUNDLE, "--sync", "--stub-wasi", "--output", COMPONENT];
+    call(dir, &tool, &args).await
 }
 
 async fn python(dir: &Path, world: &str) -> Outcome {

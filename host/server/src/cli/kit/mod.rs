@@ -29,6 +29,8 @@ pub(crate) enum Language {
     Rust,
     /// With QuickJS inside.
     Js,
+    /// The same with types that are checked.
+    Ts,
     /// With CPython inside; needs the plan large.
     Python,
 }
@@ -38,13 +40,16 @@ impl Language {
         match self {
             Self::Rust => "rust/",
             Self::Js => "js/",
+            Self::Ts => "ts/",
             Self::Python => "python/",
         }
     }
 
     /// Of a project, by what lies in it.
     fn of(project: &Path) -> Result<Self, Trouble> {
-        let marks = [(Self::Rust, "Cargo.toml"), (Self::Js, "package.json"), (Self::Python, "requirements.txt")];
+        // What TypeScript has beside what JavaScript has, before it.
+        let marks =
+            [(Self::Rust, "Cargo.toml"), (Self::Ts, "tsconfig.json"), (Self::Js, "package.json"), (Self::Python, "requirements.txt")];
         let found = marks.into_iter().find(|(_, mark)| project.join(mark).is_file()).map(|(language, _)| language);
         found.ok_or_else(|| {
             let names: Vec<&str> = marks.iter().map(|(_, mark)| *mark).collect();
@@ -109,6 +114,9 @@ fn files(name: &str, lang: Language) -> Vec<(PathBuf, String)> {
         .chain(of_kit("common/"))
         .map(|(path, text)| (PathBuf::from(if path == "gitignore" { ".gitignore" } else { path }), text.replace(NAME, name)))
         .collect();
+    if matches!(lang, Language::Js | Language::Ts) {
+        files.extend(of_kit("script/").map(|(path, text)| (PathBuf::from(path), text.to_owned())));
+    }
     files.extend(CONTRACT.iter().map(|(path, text)| (Path::new("wit/v1").join(path), (*text).to_owned())));
     if lang == Language::Rust {
         files.extend(SDK.iter().map(|(path, text)| (Path::new("vendor/sdk").join(path), (*text).to_owned())));
@@ -138,7 +146,9 @@ mod tests {
 
     #[test]
     fn a_new_project_has_its_name_the_contract_and_cases_in_every_language() {
-        for (lang, own) in [(Language::Rust, "src/lib.rs"), (Language::Js, "plugin.js"), (Language::Python, "src/plugin.py")] {
+        for (lang, own) in
+            [(Language::Rust, "src/lib.rs"), (Language::Js, "plugin.js"), (Language::Ts, "plugin.ts"), (Language::Python, "src/plugin.py")]
+        {
             let files = files("shop", lang);
             let text = |path: &str| files.iter().find(|(at, _)| at == Path::new(path)).map(|(_, text)| text.as_str());
             assert!(text(own).is_some_and(|text| text.contains("\"shop\"") && !text.contains(NAME)), "{lang:?}");

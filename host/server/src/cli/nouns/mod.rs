@@ -5,6 +5,7 @@
 pub mod address;
 mod alone;
 pub mod captures;
+pub mod cases;
 pub mod closure;
 pub mod connection;
 pub mod contacts;

@@ -46,6 +46,13 @@ pub enum Plugin {
     CaseSchema,
     /// See those of the tenant.
     List,
+    /// Remove a version that no call can meet any more.
+    RemoveVersion {
+        /// Of which plugin.
+        name: PluginName,
+        /// Its number.
+        number: u32,
+    },
     /// See the versions of one.
     Versions {
         /// Which.
@@ -74,6 +81,10 @@ impl Plugin {
                     let rows: Vec<_> = items(all).iter().map(|item| names.iter().map(|name| text(item, name)).collect()).collect();
                     table(&names, &rows)
                 })
+            }
+            Self::RemoveVersion { name, number } => {
+                let answer = session.delete(&format!("{base}/{name}/versions/{number}")).await?;
+                session.say(&answer, &format!("version {number} of {name} is removed"))
             }
             Self::Versions { name } => {
                 let zone = session.zone().await?;
@@ -138,20 +149,15 @@ impl Promote {
         }
         let made = release(session.post(&format!("{base}/releases"), &body).await?)?;
         let compared = live.as_ref().map(|live| compare(live, &made));
-        let wider = compared.as_ref().map(|compared| compared.wider.clone()).unwrap_or_default();
-        if !wider.is_empty() && !self.approve {
-            let more: String = wider.iter().map(|line| format!("\n  + {line}")).collect();
-            return Err(Trouble::Failed(format!(
-                "release {} is made and not live, because it may do more than release {}:{more}\n  what to do: `jackfield flow activate {} {}` where that is meant, \
-                 or --approve",
-                made.number,
-                live.as_ref().map_or(0, |live| live.number),
-                self.flow,
-                made.number
-            )));
-        }
-        session.put(&format!("{base}/aliases/live"), &json!({ "release": made.number })).await?;
-        let answer = json!({ "release": made.number, "was": live.as_ref().map(|live| live.number), "compared": compared });
+        let wanted = json!({ "release": made.number, "approve": self.approve });
+        let activated = session.put(&format!("{base}/aliases/live"), &wanted).await.inspect_err(|_| {
+            session.tell(&format!(
+                "release {} is made and not live; `jackfield flow activate {} {}` tries again",
+                made.number, self.flow, made.number
+            ));
+        })?;
+        let notes = activated.get("notes").cloned().unwrap_or_default();
+        let answer = json!({ "release": made.number, "was": live.as_ref().map(|live| live.number), "compared": compared, "notes": notes });
         session.show(&answer, |_| {
             let lines = compared.iter().flat_map(|compared| {
                 let part =

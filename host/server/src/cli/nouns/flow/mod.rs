@@ -78,6 +78,9 @@ pub enum Flow {
         /// Until when; then what was live routes again.
         #[arg(long, requires = "at")]
         until: Option<String>,
+        /// It may do more than what is live, and that is meant.
+        #[arg(long)]
+        approve: bool,
     },
     /// See what is live, and what is planned.
     Calendar {
@@ -98,6 +101,9 @@ pub enum Flow {
     Rollback {
         /// Which flow.
         name: FlowName,
+        /// Contacts that run what is rolled back go to the default routes with their next event.
+        #[arg(long)]
+        live_contacts: bool,
     },
     /// Delete one that no address goes to.
     Delete {
@@ -146,6 +152,9 @@ pub struct Release {
     /// Make it live at once.
     #[arg(long)]
     activate: bool,
+    /// It may do more than what is live, and that is meant.
+    #[arg(long, requires = "activate")]
+    approve: bool,
 }
 
 impl Flow {
@@ -171,18 +180,29 @@ impl Flow {
             Self::Releases { name } => releases(session, &base, &name).await,
             Self::Diff { name, former, later } => diff(session, &base, &name, former, later).await,
             Self::Egress { name } => egress(session, &base, &name).await,
-            Self::Activate { name, release, alias, at: None, .. } => activate(session, &base, &name, release, &alias).await,
-            Self::Activate { name, release, at: Some(at), until, .. } => plan(session, &base, &name, release, &at, until.as_deref()).await,
+            Self::Activate { name, release, alias, at: None, approve, .. } => {
+                activate(session, &base, &name, release, &alias, approve).await
+            }
+            Self::Activate { name, release, at: Some(at), until, approve, .. } => {
+                plan(session, &base, &name, release, (&at, until.as_deref()), approve).await
+            }
             Self::Calendar { name } => calendar(session, &base, &name).await,
             Self::Unplan { name, plan } => {
                 let answer = session.delete(&format!("{base}/{name}/planned/{plan}")).await?;
                 session.say(&answer, &format!("flow {name}: plan {plan} is removed"))
             }
             Self::TestCallers(verb) => verb.run(session, &base).await,
-            Self::Rollback { name } => {
-                let answer = session.post(&format!("{base}/{name}/rollback"), &json!({})).await?;
+            Self::Rollback { name, live_contacts } => {
+                let wanted = json!({ "live_contacts": live_contacts });
+                let answer = session.post(&format!("{base}/{name}/rollback"), &wanted).await?;
                 session.show(&answer, |answer| {
-                    format!("flow {name}: release {} is live again, {} was", text(answer, "to"), text(answer, "from"))
+                    let from = text(answer, "from");
+                    let running = if live_contacts {
+                        "; contacts that run it go to the default routes"
+                    } else {
+                        "; contacts that run it keep it (--live-contacts takes it away)"
+                    };
+                    format!("flow {name}: release {} is live again, {from} was{running}", text(answer, "to"))
                 })
             }
             Self::Delete { name } => {
@@ -212,7 +232,7 @@ async fn release(session: &Session, base: &str, new: Release) -> Outcome {
         return session.show(&answer, |answer| made(answer, &format!("`jackfield flow activate {}` makes it live", new.name)));
     }
     let number = answer.get("number").cloned().unwrap_or(Value::Null);
-    session.put(&format!("{base}/{}/aliases/live", new.name), &json!({ "release": number })).await?;
+    session.put(&format!("{base}/{}/aliases/live", new.name), &json!({ "release": number, "approve": new.approve })).await?;
     session.show(&answer, |answer| made(answer, "it is live"))
 }
 
@@ -299,12 +319,12 @@ async fn egress(session: &Session, base: &str, name: &FlowName) -> Outcome {
     })
 }
 
-async fn activate(session: &Session, base: &str, name: &FlowName, release: Option<u32>, alias: &AliasName) -> Outcome {
+async fn activate(session: &Session, base: &str, name: &FlowName, release: Option<u32>, alias: &AliasName, approve: bool) -> Outcome {
     let number = match release {
         Some(number) => json!(number),
         None => session.get(&format!("{base}/{name}"), &[]).await?.get("newest").cloned().unwrap_or(Value::Null),
     };
-    let answer = session.put(&format!("{base}/{name}/aliases/{alias}"), &json!({ "release": number })).await?;
+    let answer = session.put(&format!("{base}/{name}/aliases/{alias}"), &json!({ "release": number, "approve": approve })).await?;
     session.show(&answer, |answer| {
         let notes = answer.get("notes").map(plain).filter(|notes| notes != "-").map(|notes| format!("\nnote: {notes}")).unwrap_or_default();
         format!("flow {name}: {alias} is release {number}{notes}")

@@ -37,12 +37,19 @@ pub enum TestCallers {
     },
 }
 
-pub(super) async fn plan(session: &Session, base: &str, name: &FlowName, release: Option<u32>, at: &str, until: Option<&str>) -> Outcome {
+pub(super) async fn plan(
+    session: &Session,
+    base: &str,
+    name: &FlowName,
+    release: Option<u32>,
+    (at, until): (&str, Option<&str>),
+    approve: bool,
+) -> Outcome {
     let number = match release {
         Some(number) => json!(number),
         None => session.get(&format!("{base}/{name}"), &[]).await?.get("newest").cloned().unwrap_or(Value::Null),
     };
-    let body = json!({ "release": number, "at": at, "until": until });
+    let body = json!({ "release": number, "at": at, "until": until, "approve": approve });
     let zone = session.zone().await?;
     let answer = session.post(&format!("{base}/{name}/planned"), &body).await?;
     session.show(&answer, |answer| {
