@@ -79,8 +79,16 @@ impl Platform {
 
 /// The Acme plugin with other bytes: a custom section more, so that it is another version that behaves alike.
 fn another() -> bytes::Bytes {
+    marked(b"\x00\x05\x04note")
+}
+
+fn yet_another() -> bytes::Bytes {
+    marked(b"\x00\x05\x04more")
+}
+
+fn marked(section: &[u8]) -> bytes::Bytes {
     let mut component = artifacts::plugin("acme-ivr").unwrap().to_vec();
-    component.extend_from_slice(b"\x00\x05\x04note");
+    component.extend_from_slice(section);
     component.into()
 }
 
@@ -158,7 +166,7 @@ async fn files_of_cases_are_kept_listed_run_and_forgotten_by_the_command_line() 
     let (menu, german) = (file("menu.yaml", MENU), file("german.yaml", GREETS_IN_GERMAN));
     let text = |output: &Output| String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     let none = shop.cli(&["cases", "run", "logic"]);
-    assert!(none.status.code() == Some(2) && text(&none).contains("no cases are kept"), "{}", text(&none));
+    assert!(none.status.code() == Some(2) && text(&none).contains("no case was run"), "{}", text(&none));
     let set = shop.cli(&["cases", "set", &menu, "--plugin", "logic"]);
     assert!(set.status.success() && text(&set).contains("menu is kept"), "{}", text(&set));
     let ran = shop.cli(&["cases", "run", "logic"]);
@@ -187,21 +195,24 @@ async fn a_version_that_a_call_could_meet_stays_and_one_that_none_can_goes() {
     let shop = Platform::start().await;
     let path = "/v1/tenants/acme/plugins/logic/versions";
     let refused = || shop.operator.refused(Method::DELETE, "/v1/tenants/acme/plugins/logic/versions/1", Value::Null);
+    assert_eq!(shop.upload(another()).await, Ok(2));
     let told = refused().await.unwrap();
     assert!(told.code == "in-use" && told.detail.contains("which is live"), "{told:?}");
-    assert_eq!(shop.upload(another()).await, Ok(2));
     let second = shop.release(json!({"plugin": "logic", "version": 2})).await;
     shop.activate(second, false).await.unwrap();
     let told = refused().await.unwrap();
     assert!(told.code == "in-use" && told.detail.contains("which was live before"), "{told:?}");
     let back = shop.operator.ok(Method::POST, "/v1/tenants/acme/flows/main/rollback", json!({})).await.unwrap();
     assert_eq!(back["to"], json!(1));
-    // Rolled back, version 2 is where nobody comes: it goes, and the same bytes are a version again.
+    // Rolled back, version 2 is where nobody comes; but the newest is what a release takes where none is named.
+    let newest = shop.cli(&["plugin", "remove-version", "logic", "2"]);
+    assert!(!newest.status.success() && String::from_utf8_lossy(&newest.stderr).contains("it is the newest"), "{newest:?}");
+    assert_eq!(shop.upload(yet_another()).await, Ok(3));
     let removed = shop.cli(&["plugin", "remove-version", "logic", "2"]);
     assert!(removed.status.success(), "{removed:?}");
     let gone = shop.operator.refused(Method::GET, &format!("{path}/2"), Value::Null).await.unwrap();
     assert_eq!(gone.code, "not-found");
     let told = shop.operator.refused(Method::PUT, "/v1/tenants/acme/flows/main/aliases/live", json!({"release": second})).await.unwrap();
     assert!(told.code == "in-use" && told.detail.contains("is gone"), "{told:?}");
-    assert_eq!(shop.upload(another()).await, Ok(3));
+    assert_eq!(shop.upload(another()).await, Ok(4), "the same bytes are a version again");
 }

@@ -170,7 +170,22 @@ async fn a_release_that_is_rolled_back_keeps_its_callers_or_hands_them_to_the_de
     assert_eq!((&turn["barred"], &turn["attempts"]), (&json!("withdrawn"), &json!([])), "{turn}");
     assert_eq!(shop.hears("+14155550103").await, "One", "who calls now has the release before");
 
-    // Making it live again is meant for everybody.
+    // Making it live again is meant for everybody: also for who is on the line with it.
+    let waiting = shop.line.call("+14155550104", NUMBER);
     two().await;
-    assert_eq!(shop.hears("+14155550104").await, "Two");
+    let menu = waiting.arrive().await.unwrap();
+    shop.ok(Method::POST, "rollback", json!({"live_contacts": true})).await;
+    two().await;
+    let chosen = waiting.press(&menu.twiml, "1").await.unwrap();
+    assert!(chosen.twiml.queue().is_some_and(|queue| queue.contains("sales")), "{:?}", chosen.twiml);
+
+    // So is planning it: whoever begins with it while it routes keeps it.
+    shop.ok(Method::POST, "rollback", json!({"live_contacts": true})).await;
+    shop.ok(Method::POST, "planned", json!({"release": 2, "at": "2026-12-24T00:00", "until": "2026-12-25T00:00"})).await;
+    shop.at(BEFORE + 18 * HOUR_MS);
+    let call = shop.line.call("+14155550105", NUMBER);
+    let menu = call.arrive().await.unwrap();
+    assert!(menu.twiml.said().starts_with("Two"), "{}", menu.twiml.said());
+    let chosen = call.press(&menu.twiml, "1").await.unwrap();
+    assert!(chosen.twiml.queue().is_some_and(|queue| queue.contains("sales")), "{:?}", chosen.twiml);
 }

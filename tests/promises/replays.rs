@@ -1,15 +1,21 @@
 //! What happened can be run again, bit for bit, and "what if" has an answer; nothing is sent, charged or kept that must not be.
 
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
 use http::Method;
 use jackfield_tests::artifacts;
 use jackfield_tests::line::Line;
-use jackfield_tests::platform::{Platform, Tenancy};
+use jackfield_tests::platform::{Operator, Platform, Tenancy};
+use jackfield_tests::process::Process;
 use jackfield_tests::replays;
 use serde_json::{Value, json};
 
 use super::answers::CALLER;
 
 const NUMBER: &str = "+18005550178";
+/// For a server to end.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A platform with a tenant that runs a component.
 async fn platform(component: bytes::Bytes, settings: Value, plan: &str) -> (Platform, Line) {
@@ -160,7 +166,7 @@ async fn what_an_observer_was_told_is_replayed_too_and_only_to_releases_that_hav
         if items.len() > 1 {
             break;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        tokio::time::sleep(Duration::from_millis(25)).await;
         items = replay(&platform, &contact, json!({})).await;
     }
     let told: Vec<_> = items.iter().map(|item| (item["function"].as_str().unwrap(), item["class"].as_str().unwrap())).collect();
@@ -170,4 +176,78 @@ async fn what_an_observer_was_told_is_replayed_too_and_only_to_releases_that_hav
     platform.operator.release("acme", "main", "other", artifacts::guest("tells-time").unwrap()).await.unwrap();
     let other = replay(&platform, &contact, json!({"release": 2})).await;
     assert_eq!(other.iter().map(|item| item["function"].as_str().unwrap()).collect::<Vec<_>>(), ["router.handle"], "{other:?}");
+}
+
+/// A server on a folder that outlives it.
+async fn server(data: &Path, token: Option<&str>) -> (Process, Operator) {
+    let process = Process::start(data).unwrap();
+    let operator = process.operator(token).unwrap();
+    (process, operator)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_damaged_or_can_run_no_more_is_told_and_takes_nothing_else_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let (process, operator) = server(&data, None).await;
+    let token = operator.token.clone();
+    let line = operator.connect_twilio("twilio").await.unwrap();
+    let component = artifacts::guest("echo").unwrap();
+    let settings = json!({"queue": "sales"});
+    let tenancy = Tenancy { tenant: "acme", number: NUMBER, component, settings, queues: &["sales"], plan: "large" };
+    operator.onboard("twilio", tenancy).await.unwrap();
+    let path = |contact: &str| format!("/v1/tenants/acme/contacts/{contact}/replay");
+    let call = line.call(CALLER, NUMBER);
+    call.arrive().await.unwrap();
+    let contact = operator.contact_of("acme", &call.sid).await.unwrap()["contact"]["id"].as_str().unwrap().to_owned();
+    // Asking puts what waits: what its observer is told later lies in an object of its own.
+    operator.ok(Method::POST, &path(&contact), json!({})).await.unwrap();
+    call.end().await.unwrap();
+    let mut items = json!([]);
+    while items.as_array().unwrap().len() < 2 {
+        tokio::time::sleep(Duration::from_millis(25)).await;
+        items = operator.ok(Method::POST, &path(&contact), json!({})).await.unwrap()["items"].clone();
+    }
+    process.tell_to_end().unwrap();
+    process.ended(PATIENCE).await.unwrap();
+    let mut objects = files(&data.join("store/captures"));
+    objects.sort();
+    assert_eq!(objects.len(), 2, "{objects:?}");
+    let damage = |object: &Path| {
+        let mut bytes = std::fs::read(object).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::write(object, bytes).unwrap();
+    };
+    damage(&objects[0]);
+
+    let (process, operator) = server(&data, Some(&token)).await;
+    let rest = operator.ok(Method::POST, &path(&contact), json!({})).await.unwrap();
+    assert_eq!((&rest["items"][0]["function"], &rest["items"][0]["class"]), (&json!("observer.notify"), &json!("identical")), "{rest}");
+    assert!(rest["items"].as_array().unwrap().len() == 1 && rest["notes"][0].as_str().unwrap().contains("cannot be read"), "{rest}");
+    let window = json!({"from": 0, "to": 4_000_000_000_000_u64});
+    let tallied = operator.ok(Method::POST, "/v1/tenants/acme/flows/main/replay", window).await.unwrap();
+    assert!(tallied["tallied"].to_string().contains("they cannot be read"), "{tallied}");
+    process.tell_to_end().unwrap();
+    process.ended(PATIENCE).await.unwrap();
+
+    // The component is gone, as one is that no engine of this version can run any more.
+    for gone in ["store/blobs", "artifacts"] {
+        std::fs::remove_dir_all(data.join(gone)).unwrap();
+    }
+    let (process, operator) = server(&data, Some(&token)).await;
+    let refused = operator.refused(Method::POST, &path(&contact), json!({})).await.unwrap();
+    assert!(refused.code == "invalid" && refused.detail.contains("cannot be replayed"), "{refused:?}");
+    process.tell_to_end().unwrap();
+    process.ended(PATIENCE).await.unwrap();
+
+    // Where nothing can be read that may have been the contact's, that is our fault and not "nothing was captured".
+    damage(&objects[1]);
+    let (_process, operator) = server(&data, Some(&token)).await;
+    let damaged = operator.refused(Method::POST, &path(&contact), json!({})).await.unwrap();
+    assert_eq!(damaged.code, "fault", "{damaged:?}");
+}
+
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }

@@ -22,7 +22,7 @@ const CALLERS: u64 = 4;
 /// What was found.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// Answers in a second of each round, without and with captures; sorted.
+    /// Answers in a second of each round, without and with captures, in the order of rounds.
     pub rates: [Vec<f64>; 2],
     /// The p99 of each round; sorted.
     pub late: [Vec<Duration>; 2],
@@ -31,15 +31,29 @@ pub struct Report {
 }
 
 impl Report {
-    /// Throughput with captures, of that without.
-    pub fn ratio(&self) -> f64 {
+    /// Throughput with captures, of that without: of each pair of rounds that followed one another, sorted. A machine that is slow for a
+    /// while is slow for both of a pair.
+    pub fn ratios(&self) -> Vec<f64> {
         let [without, with] = &self.rates;
-        median(with) / median(without).max(1e-9)
+        let mut ratios: Vec<f64> = with.iter().zip(without).map(|(with, without)| with / without.max(1e-9)).collect();
+        ratios.sort_by(f64::total_cmp);
+        ratios
+    }
+
+    /// The one in the middle.
+    pub fn ratio(&self) -> f64 {
+        part_of(&self.ratios(), 2, 4)
     }
 }
 
-fn median(sorted: &[f64]) -> f64 {
-    sorted.get(sorted.len() / 2).copied().unwrap_or_default()
+fn part_of(sorted: &[f64], parts: usize, of: usize) -> f64 {
+    sorted.get((sorted.len() * parts / of).min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
+}
+
+fn median(rates: &[f64]) -> f64 {
+    let mut sorted = rates.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    part_of(&sorted, 2, 4)
 }
 
 impl fmt::Display for Report {
@@ -55,7 +69,9 @@ impl fmt::Display for Report {
             median(with),
             ms(&self.late[1])
         )?;
-        write!(f, "  throughput with over without: {:.3}", self.ratio())
+        let ratios = self.ratios();
+        let [low, high] = [1, 3].map(|part| part_of(&ratios, part, 4));
+        write!(f, "  throughput with over without, pair by pair: {:.3} (median; quarters {low:.3} and {high:.3})", self.ratio())
     }
 }
 
@@ -77,8 +93,10 @@ pub async fn run(rounds: u32, lasting: Duration) -> anyhow::Result<Report> {
     let call = move |number: u64| call(line.clone(), number);
     closed_loop(CALLERS, Duration::from_secs(2), call.clone()).await?;
     let (mut rates, mut late) = ([Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
-    for _ in 0..rounds {
-        for (at, off) in [(0, true), (1, false)] {
+    for round in 0..rounds {
+        // Whoever is second finds a store that has grown: each of the two is it as often.
+        let pair = if round % 2 == 0 { [(0, true), (1, false)] } else { [(1, false), (0, true)] };
+        for (at, off) in pair {
             operator.ok(Method::PUT, "/v1/tenants/echo/captures", json!({ "off": off })).await?;
             let figures = closed_loop(CALLERS, lasting, call.clone()).await?;
             anyhow::ensure!(
@@ -92,7 +110,6 @@ pub async fn run(rounds: u32, lasting: Duration) -> anyhow::Result<Report> {
             }
         }
     }
-    rates.iter_mut().for_each(|rates| rates.sort_by(f64::total_cmp));
     late.iter_mut().for_each(|late| late.sort_unstable());
     let page = operator.api.get_text("/metrics", &[]).await?;
     let counted = |name: &str| {

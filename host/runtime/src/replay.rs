@@ -61,13 +61,20 @@ pub enum NotReplayed {
 }
 
 impl Runtime {
-    /// Runs a call that nobody waits for on the telephone: behind all others, in the platform's line, and again where there was no room.
+    /// Runs a call that nobody waits for on the telephone: behind all others, in the platform's line, and again where there was no room,
+    /// or where most of its time went by before it began.
     pub async fn rehearse(&self, pass: &Pass, call: impl Fn() -> Call) -> Ran {
         let mut tries = 0;
         loop {
-            let ran = self.call_in_line(&TenantId::platform(), pass, call()).await;
-            let is_turned_away = ran.result.as_ref().is_err_and(|failure| failure.kind == FailureKind::Overloaded);
-            if !is_turned_away || tries >= TRIES {
+            let call = call();
+            let wall = call.wall;
+            let ran = self.call_in_line(&TenantId::platform(), pass, call).await;
+            let had_no_room = ran.result.as_ref().is_err_and(|failure| match failure.kind {
+                FailureKind::Overloaded => true,
+                FailureKind::Limit(Limit::Wall) | FailureKind::NotReady => ran.waited > wall / 2,
+                _ => false,
+            });
+            if !had_no_room || tries >= TRIES {
                 return ran;
             }
             tries += 1;

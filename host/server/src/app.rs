@@ -15,6 +15,7 @@ use jackfield_providers::provider::Reply;
 use jackfield_runtime::Runtime;
 use jackfield_store::Store;
 
+use crate::admin::gate::Rehearsals;
 use crate::config::telemetry::Telemetry;
 use crate::health::Health;
 use crate::in_flight::InFlight;
@@ -51,6 +52,8 @@ pub struct App {
     pub metrics: Metrics,
     /// What is told, and to whom.
     pub telemetry: Telemetry,
+    /// Whose test cases run now.
+    pub rehearsals: Rehearsals,
     /// What is held for those who follow a tenant.
     pub tail: Tail,
     /// Whose turn it is, per contact.
@@ -93,6 +96,7 @@ impl App {
             in_flight: InFlight::new(in_flight_max),
             metrics: Metrics::new(telemetry.metrics_tenants_max),
             telemetry,
+            rehearsals: Rehearsals::default(),
             tail: Tail::default(),
             order: Order::default(),
             keeping: Keeping::new(keep_most),

@@ -135,14 +135,24 @@ impl TenantStore {
         lines.map(|line| serde_json::from_slice(line).map_err(|error| unreadable(path, &crate::tenant::misfit(&error)))).collect()
     }
 
-    /// A contact's captures whose events are between two moments, in order.
-    pub async fn captures_of(&self, contact: &ContactId, from: Moment, to: Moment) -> Result<Vec<Capture>, StoreFault> {
+    /// A contact's captures whose events are between two moments, in order; and the first fault, where an object of that time cannot be
+    /// read: whether it held any of the contact's nobody can say, and what the others hold is not lost with it.
+    pub async fn captures_of(
+        &self,
+        contact: &ContactId,
+        from: Moment,
+        to: Moment,
+    ) -> Result<(Vec<Capture>, Option<StoreFault>), StoreFault> {
         let mut found = Vec::new();
+        let mut damaged = None;
         for segment in self.capture_segments(from, to).await? {
-            found.extend(self.captures_in(&segment).await?.into_iter().filter(|capture| capture.contact.id == *contact));
+            match self.captures_in(&segment).await {
+                Ok(captures) => found.extend(captures.into_iter().filter(|capture| capture.contact.id == *contact)),
+                Err(fault) => drop(damaged.get_or_insert(fault)),
+            }
         }
         found.sort_by_key(Capture::place);
-        Ok(found)
+        Ok((found, damaged))
     }
 
     /// Removes the days that ended before a moment; says how many objects went.

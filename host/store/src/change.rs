@@ -37,6 +37,9 @@ use crate::{contact, usage};
 /// add to one number at the very same moment; they queue for the key before they try, so it is hardly ever needed.
 const RACES_MAX: usize = 32;
 
+/// What most rows fit into: contacts, turns and replies have a kilobyte or two.
+const ROW_BYTES: usize = 2 * 1024;
+
 /// What a counter counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Counter {
@@ -89,6 +92,13 @@ pub(crate) struct Steps {
     refused: Option<CommitError>,
 }
 
+/// A row as JSON. Most fit into what is taken at once: growing would copy it again and again, and leave copies behind that nobody wipes.
+pub(crate) fn in_plain(row: &impl Serialize) -> serde_json::Result<Zeroizing<Vec<u8>>> {
+    let mut plain = Zeroizing::new(Vec::with_capacity(ROW_BYTES));
+    serde_json::to_writer(&mut *plain, row)?;
+    Ok(plain)
+}
+
 impl Steps {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self { shared, list: Vec::new(), refused: None }
@@ -99,8 +109,8 @@ impl Steps {
     }
 
     pub(crate) fn put(&mut self, key: Vec<u8>, row: &impl Serialize, sealing: Sealing, expect: Expect) {
-        match serde_json::to_vec(row) {
-            Ok(plain) => self.push(Step::Put { key, plain: Zeroizing::new(plain), sealing, expect, owner_in_front: false }),
+        match in_plain(row) {
+            Ok(plain) => self.push(Step::Put { key, plain, sealing, expect, owner_in_front: false }),
             Err(error) => self.refuse(&key, &error),
         }
     }

@@ -37,6 +37,8 @@ pub(crate) async fn erase(shared: &Arc<Shared>, tenant: &TenantId) -> Result<(),
     writes.extend(things::given_back(shared, tenant, &kept.value).await?);
     shared.rows.commit(Batch { writes }).await?;
     shared.keyring.forget(tenant);
+    // Opened with its key, and nobody may ever ask for them again.
+    shared.connections.clear();
     finish(shared, tenant).await
 }
 

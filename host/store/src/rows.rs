@@ -181,7 +181,11 @@ row!(CaseFile, CaseFile, sealed: true, (Option<PluginName>, EntryName), |row| (r
     of_plugin(&id.0),
     id.1.as_str()
 ]));
-row!(Edit, Edit, sealed: true, (String, u32), |row| (row.thing.clone(), row.number), |id| numbered(&id.0, id.1));
+row!(Edit, Edit, sealed: true, (Moment, u32), |row| (row.at, row.salt), |id| {
+    let mut part = id.0.to_be_bytes().to_vec();
+    part.extend_from_slice(&id.1.to_be_bytes());
+    part
+});
 row!(QuotaRow, Quota, sealed: false, (), |_row| (), |_id| Vec::new());
 row!(Notice, Notice, sealed: false, (Moment, String), |row| (row.at, row.name()), |id| {
     let mut part = id.0.to_be_bytes().to_vec();

@@ -38,7 +38,7 @@ fn generate(wit: &Path) -> anyhow::Result<String> {
     let version = package.name.version.as_ref().map(ToString::to_string).unwrap_or_default();
     let mut out = String::from(
         "// The plugin contract for editors and for tsc. Made of wit/ by `cargo xtask types`; a change here is lost.\n\
-         // A moment and a duration are numbers of milliseconds; where they come in they may be a bigint.\n\n",
+         // A moment and a duration are numbers of milliseconds.\n\n",
     );
     let mut namespaces = String::new();
     let mut modules = String::new();
@@ -149,8 +149,10 @@ fn type_of(resolve: &Resolve, out: &mut String, name: &str, def: &TypeDef) -> an
 fn named(resolve: &Resolve, ty: &Type) -> anyhow::Result<String> {
     Ok(match ty {
         Type::Bool => "boolean".to_owned(),
-        Type::U8 | Type::U16 | Type::U32 | Type::S8 | Type::S16 | Type::S32 | Type::F32 | Type::F64 => "number".to_owned(),
-        Type::U64 | Type::S64 => "number | bigint".to_owned(),
+        // The engine gives and takes 64 bits as numbers too.
+        Type::U8 | Type::U16 | Type::U32 | Type::U64 | Type::S8 | Type::S16 | Type::S32 | Type::S64 | Type::F32 | Type::F64 => {
+            "number".to_owned()
+        }
         Type::Char | Type::String => "string".to_owned(),
         Type::ErrorContext => bail!("the contract has no error contexts"),
         Type::Id(id) => {

@@ -166,8 +166,8 @@ export const metadata = (name, version, more) => ({
 });
 
 /**
- * Makes what a function throws by mistake a failure that says what and where; without it a trap says neither. What is a failure of the
- * contract already goes on as it is: throw { tag: "unavailable", val: "the calendar did not answer" }.
+ * Makes what a function throws by mistake a failure that says what and where; without it a trap says neither. A failure of the contract goes
+ * on as it is: throw { tag: "unavailable", val: "the calendar did not answer" }. What a capability answered and nobody caught is a mistake.
  * @template {unknown[]} A
  * @template R
  * @param {(...given: A) => R} work @returns {(...given: A) => R}
@@ -178,12 +178,20 @@ export const guarded =
     try {
       return work(...given);
     } catch (thrown) {
-      throw thrown instanceof Error ? { tag: "internal", val: `${thrown}${where(thrown)}` } : thrown;
+      throw isFailure(thrown) ? thrown : { tag: "internal", val: `${said(thrown)}${where(thrown)}` };
     }
   };
 
-/** The innermost places, in the bundle that the component was made of. @param {Error} error */
-const where = (error) => {
-  const places = (error.stack ?? "").split("\n").map((line) => line.trim().replace(/^at /, "")).filter(Boolean);
+/** @param {any} thrown */
+const isFailure = (thrown) =>
+  ["unsupported", "bad-settings", "unavailable", "internal"].includes(thrown?.tag) ? typeof thrown.val === "string" : thrown?.tag === "other" && typeof thrown.val?.kind === "string";
+
+/** @param {any} thrown */
+const said = (thrown) => (typeof thrown?.tag === "string" ? `a capability answered ${thrown.tag}` : String(thrown));
+
+/** The innermost places, in the bundle that the component was made of. @param {any} thrown */
+const where = (thrown) => {
+  const stack = typeof thrown?.stack === "string" ? thrown.stack : "";
+  const places = stack.split("\n").map((/** @type {string} */ line) => line.trim().replace(/^at /, "")).filter(Boolean);
   return places.length > 0 ? ` in ${places.slice(0, 4).join(" < ")}` : "";
 };

@@ -12,8 +12,9 @@ use crate::id::{EntryName, PluginName};
 pub const CASE_FILE_BYTES_MAX: usize = 128 * 1024;
 /// Most files of a plugin, and most of a tenant's that are for all plugins.
 pub const CASE_FILES_MAX: usize = 50;
-/// Most cases that one upload or one promotion runs: a few seconds.
-pub const GATE_CASES_MAX: usize = 500;
+/// Most cases of a plugin, and most of a tenant's that are for all plugins. An upload runs those of the plugin and those for all of each
+/// tenant upwards: some hundred, and a second or two.
+pub const CASES_MAX: usize = 200;
 
 /// A file of test cases that a tenant keeps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

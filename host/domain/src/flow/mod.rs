@@ -83,12 +83,20 @@ impl Flow {
         self.aliases.get(alias).copied()
     }
 
-    /// Takes a release away from the contacts that run it. Of very many that were taken away the oldest are forgotten: their contacts are over.
+    /// Takes a release away from the contacts that run it, and from what is planned. Of very many that were taken away the first are
+    /// forgotten: their contacts are over.
     pub fn withdraw(&mut self, release: ReleaseNumber) {
+        self.planned.retain(|planned| planned.release != release);
         self.withdrawn.insert(release);
         while self.withdrawn.len() > WITHDRAWN_MAX {
-            self.withdrawn.pop_first();
+            let Some(first) = self.withdrawn.iter().copied().find(|withdrawn| *withdrawn != release) else { break };
+            self.withdrawn.remove(&first);
         }
+    }
+
+    /// Whether contacts that began with a release go to the default routes. One that routes again, by a plan or by hand, is meant for all.
+    pub fn is_withdrawn(&self, release: ReleaseNumber, now: Moment) -> bool {
+        self.withdrawn.contains(&release) && self.live_at(now) != Some(release)
     }
 
     /// Points an alias at a release and remembers what `live` was. Who makes a release live again means it for those who run it, too.

@@ -66,7 +66,7 @@ impl Flow {
         past.iter().rev().for_each(|planned| formers.insert(0, planned.release));
         formers.splice(0..0, self.live_at(now));
         let mut seen = std::collections::BTreeSet::new();
-        formers.retain(|number| seen.insert(*number) && !self.withdrawn.contains(number));
+        formers.retain(|number| seen.insert(*number) && !self.is_withdrawn(*number, now));
         formers
     }
 
@@ -176,5 +176,20 @@ mod tests {
             assert_eq!(flow.plan(wrong.clone(), 10).unwrap_err().at.as_deref(), Some(at), "{wrong:?}");
         }
         assert_eq!(flow.plan(planned(3, 200, Some(300)), 10), Ok(2), "one may follow the other");
+    }
+
+    #[test]
+    fn what_was_withdrawn_is_so_until_it_routes_again_and_the_newest_is_never_forgotten() {
+        let mut flow = flow();
+        flow.plan(planned(2, 200, Some(300)), 100).unwrap();
+        flow.withdraw(2);
+        assert!(flow.is_withdrawn(2, 250) && flow.planned.is_empty(), "its plans go with it");
+        flow.plan(planned(2, 400, Some(500)), 300).unwrap();
+        assert!(flow.is_withdrawn(2, 399) && !flow.is_withdrawn(2, 400) && flow.is_withdrawn(2, 500));
+        flow.point(AliasName::live(), 2);
+        assert!(!flow.is_withdrawn(2, 399));
+        (1_000..2_000).for_each(|number| flow.withdraw(number));
+        flow.withdraw(3);
+        assert!(flow.is_withdrawn(3, 0) && flow.withdrawn.len() == crate::flow::WITHDRAWN_MAX);
     }
 }

@@ -4,9 +4,11 @@
 //! what a program relies on comes from the meter's flags, from our own error types and from the engine's list of traps. The
 //! one exception is an error whose type the engine keeps to itself; it is recognised in one place, and a test pins it.
 
+use std::fmt::{self, Write as _};
+
 use jackfield_domain::budget::{Limit, Limits};
 use jackfield_domain::fallback::{Failure, FailureKind};
-use wasmtime::{Error, FrameInfo, PoolConcurrencyLimitError, Trap, WasmBacktrace};
+use wasmtime::{Error, PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
 use crate::guest::limits::{Ended, Meter, WaitedInVain};
 use crate::wasi::Exited;
@@ -15,6 +17,8 @@ use crate::wasi::Exited;
 const FRAMES_MAX: usize = 6;
 /// Of each name.
 const NAME_CHARS_MAX: usize = 80;
+/// Longer ones are told as they stand: what a name with back references means is not worth its time.
+const NAME_BYTES_MAX: usize = 512;
 
 /// Where in its life a guest failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,11 +84,11 @@ fn is_too_much_data(error: &Error) -> bool {
 
 fn detail(kind: FailureKind, error: &Error, limits: &Limits) -> String {
     let cause = error.root_cause().to_string();
-    let cause = cause.strip_prefix("wasm trap: ").unwrap_or(&cause).to_owned() + &frames(error);
+    let (cause, frames) = (cause.strip_prefix("wasm trap: ").unwrap_or(&cause), frames(error));
     match kind {
-        FailureKind::Limit(Limit::Fuel) => format!("it used all of its {} fuel{}", limits.fuel_max, frames(error)),
+        FailureKind::Limit(Limit::Fuel) => format!("it used all of its {} fuel{frames}", limits.fuel_max),
         FailureKind::Limit(Limit::Memory) => {
-            format!("it asked for more than {} bytes of memory and could not go on: {cause}", limits.memory_bytes_max)
+            format!("it asked for more than {} bytes of memory and could not go on: {cause}{frames}", limits.memory_bytes_max)
         }
         FailureKind::Limit(Limit::HostCalls) => {
             format!("it went on calling the host after {} calls of capabilities", limits.host_calls_max)
@@ -95,26 +99,54 @@ fn detail(kind: FailureKind, error: &Error, limits: &Limits) -> String {
             "it went on writing after its state was full: {} bytes for the contact, {} for the tenant",
             limits.contact_state_bytes_max, limits.tenant_state_bytes_max
         ),
-        FailureKind::Stack => format!("it ran out of stack{}", frames(error)),
-        _ => cause,
+        FailureKind::Stack => format!("it ran out of stack{frames}"),
+        _ => format!("{cause}{frames}"),
     }
 }
 
 /// The functions that it was in, the innermost first: where the component carries their names.
 fn frames(error: &Error) -> String {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return String::new() };
-    let name = |frame: &FrameInfo| frame.func_name().map_or_else(|| format!("function {}", frame.func_index()), readable);
-    let names: Vec<String> = backtrace.frames().iter().map(name).collect();
-    // How a toolchain panics is the same in every plugin; what a developer wrote comes after it.
-    let own = names.iter().position(|name| !is_of_toolchain(name)).unwrap_or(0);
-    let told: Vec<&str> = names.iter().skip(own).take(FRAMES_MAX).map(String::as_str).collect();
+    let mut told: Vec<String> = Vec::with_capacity(FRAMES_MAX);
+    let mut is_within = false;
+    for frame in backtrace.frames() {
+        let name = frame.func_name().map_or_else(|| format!("function {}", frame.func_index()), readable);
+        // How a toolchain panics is the same in every plugin; what a developer wrote comes after it.
+        if !is_within && !is_of_toolchain(&name) {
+            is_within = true;
+            told.clear();
+        }
+        if told.len() < FRAMES_MAX {
+            told.push(name);
+        } else if is_within {
+            break;
+        }
+    }
     if told.is_empty() { String::new() } else { format!(" in {}", told.join(" < ")) }
 }
 
-/// A name as its developer wrote it, bounded and without anything that a terminal would obey.
+/// A name as its developer wrote it, bounded and without anything that a terminal would obey. The name is the plugin's own, and a short
+/// one may stand for megabytes: so no more of it is written out than is told.
 fn readable(name: &str) -> String {
-    let written = format!("{:#}", rustc_demangle::demangle(name));
-    crate::guest::log::escaped(&written).chars().take(NAME_CHARS_MAX).collect()
+    let mut written = Written(String::new());
+    if name.len() <= NAME_BYTES_MAX {
+        // It fails once it is full, and then what is there is what is told.
+        let _ = write!(written, "{:#}", rustc_demangle::demangle(name));
+    } else {
+        let _ = write!(written, "{name}");
+    }
+    crate::guest::log::escaped(&written.0).chars().take(NAME_CHARS_MAX).collect()
+}
+
+/// Takes so much and no more.
+struct Written(String);
+
+impl fmt::Write for Written {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = NAME_CHARS_MAX.saturating_sub(self.0.chars().count());
+        self.0.extend(text.chars().take(room));
+        if text.chars().nth(room).is_some() { Err(fmt::Error) } else { Ok(()) }
+    }
 }
 
 fn is_of_toolchain(name: &str) -> bool {
@@ -134,7 +166,8 @@ mod tests {
         assert_eq!(readable("_RNvCs1234_7mycrate3foo"), "mycrate::foo");
         assert_eq!(readable("jackfield:plugin/router#handle"), "jackfield:plugin/router#handle");
         assert!(!readable("a\u{1b}[31mb").contains('\u{1b}'));
-        assert_eq!(readable(&"x".repeat(500)).len(), NAME_CHARS_MAX);
+        assert_eq!(readable(&"x".repeat(5_000)).len(), NAME_CHARS_MAX);
+        assert!(Written("x".repeat(NAME_CHARS_MAX)).write_str("y").is_err(), "whoever writes it out stops there");
         for toolchain in ["core::panicking::panic_fmt", "<alloc::vec::Vec<T> as core::clone::Clone>::clone", "__rust_start_panic"] {
             assert!(is_of_toolchain(toolchain), "{toolchain}");
         }

@@ -86,8 +86,9 @@ pub(crate) async fn create(State(app): State<Arc<App>>, inside: Inside, Body(new
         withdrawn: std::collections::BTreeSet::new(),
         created: now,
     };
+    let edit = history::edit(&app, &inside, format!("flow/{}", flow.name), None, Some(&flow))?;
     let change = || {
-        let change = inside.store.change().put(&flow, Expect::Absent);
+        let change = history::with(inside.store.change().put(&flow, Expect::Absent), edit.as_ref());
         if revision == 0 {
             return change;
         }
@@ -142,12 +143,16 @@ pub(crate) async fn delete(State(app): State<Arc<App>>, inside: Inside) -> Answe
     inside.asked.no_query()?;
     let found = named(&inside).await?;
     let expect = inside.asked.expect(Some(&found))?;
-    let name = found.row.name;
+    let name = found.row.name.clone();
     let bindings = app.store.platform().bindings_of(&inside.tenant.id, BINDINGS_MAX).await.map_err(unread)?;
     if let Some(binding) = bindings.iter().find(|binding| binding.flow == name) {
         return Err(Problem::at(Code::InUse, "flow", format!("address {} goes to flow {name}; release or move it first", binding.address)));
     }
-    let change = || inside.store.change().delete::<Flow>(&name, expect).delete::<RoutesRow>(&Some(name.clone()), Expect::Anything);
+    let edit = history::edit(&app, &inside, format!("flow/{name}"), Some(&found.row), None)?;
+    let change = || {
+        let change = inside.store.change().delete::<Flow>(&name, expect).delete::<RoutesRow>(&Some(name.clone()), Expect::Anything);
+        history::with(change, edit.as_ref())
+    };
     things::commit(&app.store, &things::path(&inside.tenant), &[(Thing::Flows, -1)], change).await?;
     reply::done()
 }

@@ -15,7 +15,7 @@ pub mod directory;
 pub mod door;
 pub mod egress;
 pub mod flows;
-mod gate;
+pub(crate) mod gate;
 pub mod history;
 mod host;
 pub mod keeping;

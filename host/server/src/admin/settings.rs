@@ -17,7 +17,7 @@ use super::door::body::Body;
 use super::door::guard::Inside;
 use super::door::problem::{Problem, uncommitted, unread};
 use super::door::reply::{self, Answer};
-use super::{flows, releases};
+use super::{flows, history, releases};
 use crate::app::App;
 
 /// The newest settings of a level; an empty object where nobody set any.
@@ -79,7 +79,9 @@ pub(crate) async fn set_tenants(State(app): State<Arc<App>>, inside: Inside, Bod
     let now = newest(&inside.store, &None).await?;
     let settings = revision(&app, &inside, next(&inside, &now)?, value);
     let row = SettingsRow { level: None, settings: settings.clone() };
-    inside.store.change().put(&row, Expect::Absent).commit().await.map_err(uncommitted)?;
+    let change = inside.store.change().put(&row, Expect::Absent);
+    let change = history::noted(&app, &inside, change, "settings".to_owned(), Some(&now.value), Some(&settings.value)).await?;
+    change.commit().await.map_err(uncommitted)?;
     reply::plain(settings)
 }
 
@@ -97,6 +99,8 @@ pub(crate) async fn set_flows(State(app): State<Arc<App>>, inside: Inside, Body(
     let flow = Flow { settings_revision: settings.revision, ..found.row };
     let row = SettingsRow { level, settings: settings.clone() };
     let change = inside.store.change().put(&flow, Expect::Revision(found.revision)).put(&row, Expect::Absent);
+    let thing = format!("settings/{}", flow.name);
+    let change = history::noted(&app, &inside, change, thing, Some(&now.value), Some(&settings.value)).await?;
     change.commit().await.map_err(uncommitted)?;
     reply::plain(settings)
 }

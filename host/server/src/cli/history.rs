@@ -15,15 +15,12 @@ pub struct History {
     /// At most so many changes.
     #[arg(long, default_value = "50")]
     limit: u32,
-    /// With `--json`: with each thing as it was after the change.
-    #[arg(long)]
-    values: bool,
 }
 
 impl History {
     pub(crate) async fn run(self, session: &Session) -> Outcome {
-        let (limit, values) = (self.limit.to_string(), self.values.to_string());
-        let mut query = vec![("limit", limit.as_str()), ("values", values.as_str())];
+        let limit = self.limit.to_string();
+        let mut query = vec![("limit", limit.as_str())];
         if let Some(thing) = &self.thing {
             query.push(("thing", thing));
         }
@@ -35,7 +32,7 @@ impl History {
                 let at = edit.get("at").and_then(Value::as_u64).map_or_else(|| "-".to_owned(), |at| when::short(at, &zone));
                 let changes = edit.get("changes").and_then(Value::as_array).cloned().unwrap_or_default();
                 let lines: String = changes.iter().map(|line| format!("\n    {}", plain(line))).collect();
-                format!("{at}  {} {} by {}{lines}", text(edit, "thing"), text(edit, "number"), text(edit, "by"))
+                format!("{at}  {} by {}{lines}", text(edit, "thing"), text(edit, "by"))
             };
             let told: Vec<String> = items(all).iter().map(told).collect();
             if told.is_empty() { "nothing was changed".to_owned() } else { told.join("\n") }

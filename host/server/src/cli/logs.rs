@@ -47,7 +47,7 @@ impl Logs {
             }
             let lost = news.get("lost").and_then(Value::as_u64).unwrap_or_default();
             if lost > 0 {
-                session.tell(&format!("{lost} lines came faster than they were fetched; they are in the trail"));
+                session.tell(&format!("up to {lost} lines are missing here; they are in the trail"));
             }
             for line in items(&news) {
                 session.show(line, |line| told(line, &zone))?;

@@ -12,7 +12,7 @@ use jackfield_domain::id::{ContactId, FlowName};
 use serde_json::{Value, json};
 
 use super::explain;
-use super::print::{items, table, text};
+use super::print::{items, plain, table, text};
 use super::session::{Outcome, Session, Trouble};
 use super::when;
 
@@ -66,10 +66,9 @@ impl Replay {
         let body = json!({ "turn": self.turn, "release": self.release, "answers": answers });
         let replayed = session.post(&format!("/v1/tenants/{tenant}/contacts/{contact}/replay"), &body).await?;
         session.show(&replayed, |replayed| {
-            items(replayed).iter().fold(String::new(), |mut told, item| {
-                told.push_str(&step_by_step(item, &zone));
-                told
-            })
+            let steps: String = items(replayed).iter().map(|item| step_by_step(item, &zone)).collect();
+            let notes = replayed.get("notes").and_then(Value::as_array).into_iter().flatten();
+            steps + &notes.map(|note| format!("note: {}\n", plain(note))).collect::<String>()
         })
     }
 

@@ -35,7 +35,7 @@ pub(super) async fn assign(app: &App, visit: &mut Visit, admitted: Result<Pass, 
     visit.contact.test |= visit.contact.release.is_none() && tested.is_some();
     let tested = tested.filter(|_| visit.contact.test);
     // A test caller is there to meet just what nobody else should.
-    let is_withdrawn = |flow: &Flow, release| flow.withdrawn.contains(&release) && !visit.contact.test;
+    let is_withdrawn = |flow: &Flow, release| flow.is_withdrawn(release, now) && !visit.contact.test;
     if visit.flow.as_ref().zip(visit.contact.release).is_some_and(|(flow, release)| is_withdrawn(flow, release)) {
         return Ok(Err(Barred::Withdrawn));
     }

@@ -8,10 +8,12 @@
 //!
 //! How many may be behind is bounded. Past the bound a reply waits for its commit, as every other does.
 
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use jackfield_domain::quota::Barred;
 use jackfield_providers::provider::Reply;
@@ -135,7 +137,13 @@ pub(super) async fn write<Held: Send + 'static>(app: &Arc<App>, place: OwnedSema
         written(&writer, record).await;
         drop((named, place));
     };
-    app.behind.add(Box::pin(writing.instrument(tracing::Span::current())));
+    // One that panics must not take those with it that are written together with it.
+    let writing = AssertUnwindSafe(writing.instrument(tracing::Span::current())).catch_unwind();
+    app.behind.add(Box::pin(writing.map(|written| {
+        if written.is_err() {
+            tracing::error!("writing the record of an event that overload turned away panicked");
+        }
+    })));
 }
 
 async fn written<Held>(app: &App, record: Record<Held>) {
@@ -174,6 +182,31 @@ mod tests {
         assert!(!end.is_finished(), "one record is not written yet");
         drop(last);
         end.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_together_is_written_together_and_many_do_not_wait_for_the_end_of_the_span() {
+        let behind = Behind::default();
+        let written = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let add = |count: usize| {
+            for _ in 0..count {
+                let written = Arc::clone(&written);
+                behind.add(Box::pin(async move {
+                    tokio::task::yield_now().await;
+                    written.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                }));
+            }
+        };
+        let now = || written.load(std::sync::atomic::Ordering::Relaxed);
+        add(TOGETHER_MAX - 1);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        assert_eq!(now(), 0, "they wait for one another");
+        add(1);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        assert_eq!(now(), TOGETHER_MAX);
+        add(3);
+        tokio::time::sleep(TOGETHER * 2).await;
+        assert_eq!((now(), behind.waiting().len()), (TOGETHER_MAX + 3, 0));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use jackfield_domain::id::{ContactId, FlowName, TenantId};
 use jackfield_domain::trail::{AttemptRecord, Turn};
@@ -44,8 +44,8 @@ struct Followed {
 struct Line {
     contact: ContactId,
     flow: FlowName,
-    bytes: usize,
-    told: Value,
+    /// JSON as text: a tree of it takes several times the room.
+    told: String,
 }
 
 /// Which lines are wanted.
@@ -64,7 +64,7 @@ pub struct News {
     pub lines: Vec<Value>,
     /// Where to go on.
     pub next: u64,
-    /// Lines that went before they were fetched, wanted or not.
+    /// Lines that went before they were fetched, wanted or not; where it was not held meanwhile, more than there were.
     pub lost: u64,
 }
 
@@ -82,37 +82,39 @@ impl Tail {
             return;
         }
         for told in lines_of(turn) {
-            followed.hold(Line { contact: turn.contact, flow: turn.flow.clone(), bytes: told.to_string().len(), told });
+            followed.hold(Line { contact: turn.contact, flow: turn.flow.clone(), told: told.to_string() });
         }
         followed.news.send_replace(followed.last);
     }
 
-    /// What came after a line; waits a while where nothing did. None where too many are followed already.
+    /// What came after a line; waits a while where nothing did.
     ///
     /// Without `after` it begins to hold, and gives nothing but where to go on.
-    pub async fn follow(&self, tenant: &TenantId, wanted: &Wanted, after: Option<u64>, patience: Duration) -> Option<News> {
-        let (news, mut came) = self.look(tenant, wanted, after)?;
+    pub async fn follow(&self, tenant: &TenantId, wanted: &Wanted, after: Option<u64>, patience: Duration) -> News {
+        let (news, mut came) = self.look(tenant, wanted, after);
         if after.is_none() || !news.lines.is_empty() || news.lost > 0 {
-            return Some(news);
+            return news;
         }
         let next = news.next;
         // The sender is gone where nobody came back in time: then there is nothing to wait for.
         let _ = tokio::time::timeout(patience, came.wait_for(|last| *last > next)).await;
-        Some(self.look(tenant, wanted, Some(next))?.0)
+        self.look(tenant, wanted, Some(next)).0
     }
 
-    fn look(&self, tenant: &TenantId, wanted: &Wanted, after: Option<u64>) -> Option<(News, watch::Receiver<u64>)> {
+    fn look(&self, tenant: &TenantId, wanted: &Wanted, after: Option<u64>) -> (News, watch::Receiver<u64>) {
         let mut tenants = self.tenants();
         let now = Instant::now();
         tenants.retain(|_, followed| followed.until >= now);
         if tenants.len() >= TENANTS_MAX && !tenants.contains_key(tenant) {
-            return None;
+            // Whoever comes back least often goes: nobody keeps others out by having many.
+            let idlest = tenants.iter().min_by_key(|(_, followed)| followed.until).map(|(tenant, _)| tenant.clone());
+            idlest.map(|tenant| tenants.remove(&tenant));
         }
-        let followed = tenants.entry(tenant.clone()).or_insert_with(|| Followed::from(after.unwrap_or_default(), now));
+        let followed = tenants.entry(tenant.clone()).or_insert_with(|| Followed::new(now));
         followed.until = now + KEPT;
         let told = (followed.since(after.unwrap_or(followed.last), wanted), followed.news.subscribe());
         self.followed.store(tenants.len(), Ordering::Relaxed);
-        Some(told)
+        told
     }
 
     fn tenants(&self) -> MutexGuard<'_, HashMap<TenantId, Followed>> {
@@ -122,18 +124,20 @@ impl Tail {
 }
 
 impl Followed {
-    /// Numbers go on where a follower was who stayed away too long.
-    fn from(last: u64, now: Instant) -> Self {
+    /// Numbers begin with the time, so that they never go back: a follower from before a restart sees that something is missing.
+    fn new(now: Instant) -> Self {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let last = u64::try_from(since_1970.as_micros()).unwrap_or_default();
         Self { until: now, lines: VecDeque::new(), bytes: 0, last, news: watch::Sender::new(last) }
     }
 
     fn hold(&mut self, line: Line) {
         self.last += 1;
-        self.bytes = self.bytes.saturating_add(line.bytes);
+        self.bytes = self.bytes.saturating_add(line.told.len());
         self.lines.push_back((self.last, Arc::new(line)));
         while self.lines.len() > LINES_MAX || self.bytes > BYTES_MAX {
             let Some((_, gone)) = self.lines.pop_front() else { break };
-            self.bytes = self.bytes.saturating_sub(gone.bytes);
+            self.bytes = self.bytes.saturating_sub(gone.told.len());
         }
     }
 
@@ -141,10 +145,10 @@ impl Followed {
         let is_wanted = |line: &Line| {
             wanted.contact.is_none_or(|contact| contact == line.contact) && wanted.flow.as_ref().is_none_or(|flow| *flow == line.flow)
         };
-        let first = self.lines.front().map_or(self.last + 1, |(number, _)| *number);
-        let lines =
-            self.lines.iter().filter(|(number, line)| *number > after && is_wanted(line)).map(|(_, line)| line.told.clone()).collect();
-        News { lines, next: self.last, lost: first.saturating_sub(after + 1) }
+        let first = self.lines.front().map_or(self.last.saturating_add(1), |(number, _)| *number);
+        let wanted = self.lines.iter().filter(|(number, line)| *number > after && is_wanted(line));
+        let lines = wanted.filter_map(|(_, line)| serde_json::from_str(&line.told).ok()).collect();
+        News { lines, next: self.last, lost: first.saturating_sub(after.saturating_add(1)) }
     }
 }
 
@@ -187,7 +191,7 @@ mod tests {
     use super::*;
 
     fn line(flow: &str, text: &str) -> Line {
-        Line { contact: ContactId::first_at(1), flow: flow.parse().unwrap(), bytes: text.len(), told: json!(text) }
+        Line { contact: ContactId::first_at(1), flow: flow.parse().unwrap(), told: json!(text).to_string() }
     }
 
     fn tell(tail: &Tail, tenant: &TenantId, lines: Vec<Line>) {
@@ -202,44 +206,48 @@ mod tests {
         let (tail, tenant): (Tail, TenantId) = (Tail::default(), "acme".parse().unwrap());
         tell(&tail, &tenant, vec![line("main", "before anybody followed")]);
         let all = Wanted::default();
-        let begun = tail.follow(&tenant, &all, None, Duration::ZERO).await.unwrap();
-        assert_eq!(begun, News::default());
+        let begun = tail.follow(&tenant, &all, None, Duration::ZERO).await;
+        assert_eq!((begun.lines.len(), begun.lost), (0, 0));
         tell(&tail, &tenant, vec![line("main", "one"), line("other", "two")]);
-        let news = tail.follow(&tenant, &all, Some(begun.next), Duration::ZERO).await.unwrap();
-        assert_eq!((news.lines.clone(), news.next, news.lost), (vec![json!("one"), json!("two")], 2, 0));
+        let news = tail.follow(&tenant, &all, Some(begun.next), Duration::ZERO).await;
+        assert_eq!((news.lines.clone(), news.next, news.lost), (vec![json!("one"), json!("two")], begun.next + 2, 0));
         let main = Wanted { flow: Some("main".parse().unwrap()), ..Wanted::default() };
-        let news = tail.follow(&tenant, &main, Some(0), Duration::ZERO).await.unwrap();
-        assert_eq!((news.lines, news.next), (vec![json!("one")], 2));
+        let news = tail.follow(&tenant, &main, Some(begun.next), Duration::ZERO).await;
+        assert_eq!((news.lines, news.next), (vec![json!("one")], begun.next + 2));
+        let beyond = tail.follow(&tenant, &all, Some(u64::MAX), Duration::ZERO).await;
+        assert_eq!((beyond.lines.len(), beyond.next), (0, begun.next + 2));
     }
 
     #[tokio::test]
     async fn who_waits_is_woken_and_who_is_late_is_told_how_much_is_gone() {
         let (tail, tenant): (Arc<Tail>, TenantId) = (Arc::default(), "acme".parse().unwrap());
-        tail.follow(&tenant, &Wanted::default(), None, Duration::ZERO).await.unwrap();
+        let begun = tail.follow(&tenant, &Wanted::default(), None, Duration::ZERO).await.next;
         let waiting = tokio::spawn({
             let (tail, tenant) = (Arc::clone(&tail), tenant.clone());
-            async move { tail.follow(&tenant, &Wanted::default(), Some(0), Duration::from_secs(60)).await.unwrap() }
+            async move { tail.follow(&tenant, &Wanted::default(), Some(begun), Duration::from_secs(60)).await }
         });
         // Whether it looks before or after this, it gets the line.
         tokio::task::yield_now().await;
         tell(&tail, &tenant, vec![line("main", "one")]);
         assert_eq!(waiting.await.unwrap().lines, [json!("one")]);
         tell(&tail, &tenant, (0..LINES_MAX + 4).map(|_| line("main", "more")).collect());
-        let news = tail.follow(&tenant, &Wanted::default(), Some(1), Duration::ZERO).await.unwrap();
+        let news = tail.follow(&tenant, &Wanted::default(), Some(begun + 1), Duration::ZERO).await;
         assert_eq!((news.lines.len(), news.lost), (LINES_MAX, 4));
-        tell(&tail, &tenant, vec![line("main", &"x".repeat(BYTES_MAX))]);
+        tell(&tail, &tenant, vec![line("main", &"x".repeat(BYTES_MAX - 2))]);
         assert_eq!(tail.tenants()[&tenant].lines.len(), 1, "bytes are bounded as well");
+        // Numbers of another life of the server are lower than any of this one.
+        assert!(tail.follow(&tenant, &Wanted::default(), Some(5_000), Duration::ZERO).await.lost > 0);
     }
 
     #[tokio::test]
-    async fn so_many_tenants_are_followed_and_no_more() {
+    async fn so_many_tenants_are_held_and_who_comes_back_least_often_goes() {
         let tail = Tail::default();
-        for number in 0..TENANTS_MAX {
-            assert!(tail.follow(&format!("t-{number}").parse().unwrap(), &Wanted::default(), None, Duration::ZERO).await.is_some());
+        let name = |number: usize| format!("t-{number}").parse::<TenantId>().unwrap();
+        for number in 0..=TENANTS_MAX {
+            tail.follow(&name(number), &Wanted::default(), None, Duration::ZERO).await;
         }
-        let one_more: TenantId = "one-more".parse().unwrap();
-        assert!(tail.follow(&one_more, &Wanted::default(), None, Duration::ZERO).await.is_none());
-        tail.tenants().values_mut().for_each(|followed| followed.until = Instant::now() - KEPT);
-        assert!(tail.follow(&one_more, &Wanted::default(), None, Duration::ZERO).await.is_some(), "who does not come back makes room");
+        let tenants = tail.tenants();
+        assert_eq!(tenants.len(), TENANTS_MAX);
+        assert!(!tenants.contains_key(&name(0)) && tenants.contains_key(&name(TENANTS_MAX)));
     }
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::TenantStore;
-use crate::change::{Sealing, Step, Steps};
+use crate::change::{Sealing, Step, Steps, in_plain};
 use crate::fault::StoreFault;
 use crate::keys::{self, Range, Table};
 use crate::rows::Found;
@@ -188,8 +188,8 @@ pub(crate) fn put_turn(steps: &mut Steps, tenant: &TenantId, turn: &Turn) {
     let mut part = turn.contact.to_bytes().to_vec();
     part.extend_from_slice(&turn.at.to_be_bytes());
     part.extend_from_slice(&turn.sequence.to_be_bytes());
-    let text = match serde_json::to_vec(turn) {
-        Ok(text) => Zeroizing::new(text),
+    let text = match in_plain(turn) {
+        Ok(text) => text,
         Err(error) => return steps.refuse(&keys::tenant(tenant, Table::Turn, &part), &error),
     };
     let pieces = text.chunks(PIECE_BYTES);

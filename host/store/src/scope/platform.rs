@@ -264,6 +264,8 @@ impl PlatformChange {
     pub fn disconnect(mut self, connection: &Connection, expect: Expect) -> Self {
         let name = connection.id.as_str().as_bytes();
         self.steps.delete(keys::platform(Table::Connection, name), expect);
+        // Its secrets do not stay in memory until somebody asks for it again; where the batch is refused it is opened anew.
+        self.steps.shared.connections.remove(&connection.id);
         self.steps.delete(keys::tenant(&connection.tenant, Table::TenantConnection, name), Expect::Anything);
         self
     }

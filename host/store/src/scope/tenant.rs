@@ -7,6 +7,8 @@
 
 use std::sync::Arc;
 
+use jackfield_domain::contact::Moment;
+use jackfield_domain::flow::case_file::CaseFile;
 use jackfield_domain::flow::plugin::Version;
 use jackfield_domain::id::{Digest, EntryName, PluginName, TenantId};
 use jackfield_domain::ports::rows::Kept;
@@ -18,6 +20,9 @@ use crate::change::Change;
 use crate::fault::StoreFault;
 use crate::keys::{self, Range, Table};
 use crate::rows::{Found, Level, QueueStatusRow, Row, SettingsRow, of_level, texts_of};
+
+/// Edits that are read at a time.
+const EDITS_STEP: usize = 100;
 
 /// Everything of one tenant.
 #[derive(Clone)]
@@ -73,10 +78,36 @@ impl TenantStore {
         Ok(self.read_range(&range, 1, true).await?.pop())
     }
 
-    /// The newest edit of a thing, or none where it was never changed.
-    pub async fn newest_edit(&self, thing: &str) -> Result<Option<Found<Edit>>, StoreFault> {
-        let range = self.range(Table::Edit, &texts_of(thing));
-        Ok(self.read_range(&range, 1, true).await?.pop())
+    /// A tenant's files of test cases for one plugin, or for all plugins.
+    pub async fn case_files(&self, plugin: Option<&PluginName>, limit: usize) -> Result<Vec<Found<CaseFile>>, StoreFault> {
+        let range = self.range(Table::CaseFile, &texts_of(plugin.map_or("", PluginName::as_str)));
+        self.read_range(&range, limit, false).await
+    }
+
+    /// The newest edits that are meant, so many at most. All that are kept may be looked at, step by step.
+    pub async fn edits(&self, limit: usize, is_meant: impl Fn(&Edit) -> bool) -> Result<Vec<Edit>, StoreFault> {
+        let mut range = self.range(Table::Edit, &[]);
+        let mut found = Vec::new();
+        loop {
+            let step = self.read_range::<Edit>(&range, EDITS_STEP, true).await?;
+            let Some(last) = step.last() else { return Ok(found) };
+            range = range.before(keys::tenant(&self.id, Table::Edit, &Edit::key_part(&last.row.id())));
+            found.extend(step.into_iter().map(|found| found.row).filter(&is_meant).take(limit.saturating_sub(found.len())));
+            if found.len() >= limit {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// The oldest edits beyond so many, `at_once` of them at most.
+    pub async fn edits_over(&self, kept: usize, at_once: usize) -> Result<Vec<(Moment, u32)>, StoreFault> {
+        let range = self.range(Table::Edit, &[]);
+        let keys = self.shared.rows.scan(&range.from, &range.to, kept.saturating_add(at_once), true).await?;
+        let id = |key: &[u8]| {
+            let (at, salt) = key.get(range.from.len()..)?.split_first_chunk::<8>()?;
+            Some((u64::from_be_bytes(*at), u32::from_be_bytes(salt.try_into().ok()?)))
+        };
+        Ok(keys.iter().skip(kept).filter_map(|(key, _)| id(key)).collect())
     }
 
     /// The number of the version that holds these bytes.

@@ -161,21 +161,32 @@ def metadata(name: str, version: str, **more) -> describe.Metadata:
     return replace(plain, **more)
 
 
+FAILURES = (
+    types.Failure_Unsupported,
+    types.Failure_BadSettings,
+    types.Failure_Unavailable,
+    types.Failure_Internal,
+    types.Failure_Other,
+)
+
+
 def guarded(work):
-    """Makes what a function raises by mistake a failure that says what and where; without it a trap says neither. What is a failure of the
-    contract already goes on as it is: raise Err(types.Failure_Unavailable("the calendar did not answer"))."""
+    """Makes what a function raises by mistake a failure that says what and where; without it a trap says neither. A failure of the contract
+    goes on as it is: raise Err(types.Failure_Unavailable("the calendar did not answer")). What a capability answered and nobody caught is a
+    mistake."""
 
     @functools.wraps(work)
     def guard(*given):
         try:
             return work(*given)
-        except Err:
-            raise
         except Exception as raised:
+            if isinstance(raised, Err) and isinstance(raised.value, FAILURES):
+                raise
             # Not extract_tb: it looks for the source, and there are no files here.
             steps = traceback.walk_tb(raised.__traceback__)
             places = [f"{frame.f_code.co_name} ({os.path.basename(frame.f_code.co_filename)}:{line})" for frame, line in steps]
             where = " < ".join(reversed(places[-4:]))
-            raise Err(types.Failure_Internal(f"{type(raised).__name__}: {raised} in {where}")) from None
+            said = f"a capability answered {raised.value}" if isinstance(raised, Err) else f"{type(raised).__name__}: {raised}"
+            raise Err(types.Failure_Internal(f"{said} in {where}")) from None
 
     return guard

@@ -1,5 +1,5 @@
 // The plugin contract for editors and for tsc. Made of wit/ by `cargo xtask types`; a change here is lost.
-// A moment and a duration are numbers of milliseconds; where they come in they may be a bigint.
+// A moment and a duration are numbers of milliseconds.
 
 declare namespace jackfield {
   /** Lines for the plugin's own developer. They stand in the contact's trail. */
@@ -36,9 +36,9 @@ declare namespace jackfield {
     /** Names and values for what later versions add to a record. A name that the reader does not know is ignored. */
     type Extras = ([string, string])[];
     /** A duration in milliseconds. */
-    type Milliseconds = number | bigint;
+    type Milliseconds = number;
     /** A moment: milliseconds since 1970-01-01T00:00:00Z. */
-    type Moment = number | bigint;
+    type Moment = number;
     /** Why a plugin gives no answer. The host then answers by the fallback rule, and the tenant sees the failure. */
     type Failure =
       /** The plugin does not handle this kind of event. */
@@ -620,7 +620,7 @@ declare namespace jackfield {
       /** Reports a goal that `describe` lists, with a value where it has one. */
       report(goal: string, value: number | null): void;
       /** Reports AI tokens that were spent for this contact. */
-      tokens(model: string, input: number | bigint, output: number | bigint): void;
+      tokens(model: string, input: number, output: number): void;
     }
   }
   /** What an AI speaker is and may do. It has no functions. */
@@ -1146,7 +1146,7 @@ declare namespace jackfield {
       /** The bytes. */
       value: Uint8Array;
       /** Changes with every write; for `compare-and-set`. */
-      revision: number | bigint;
+      revision: number;
     }
     /** A part of a list. */
     interface Page {
@@ -1163,9 +1163,9 @@ declare namespace jackfield {
       /** Removes a value; true where there was one. */
       delete(scope: State.Scope, key: string): boolean;
       /** Writes only if the revision is still the expected one, or nothing is there where none is expected; true if written. */
-      compareAndSet(scope: State.Scope, key: string, expected: number | bigint | null, value: Uint8Array): boolean;
+      compareAndSet(scope: State.Scope, key: string, expected: number | null, value: Uint8Array): boolean;
       /** Adds to a number kept as decimal text, from 0; the new number. Contacts that add at once all count. */
-      increment(scope: State.Scope, key: string, by: number | bigint): number | bigint;
+      increment(scope: State.Scope, key: string, by: number): number;
       /** Keys that begin so, at most 100 at a time. */
       list(scope: State.Scope, prefix: string, cursor: string | null): State.Page;
     }

@@ -8,12 +8,14 @@
 
 pub(super) mod files;
 
+use std::collections::HashSet;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jackfield_cases::{Bench, FileReport, Given, Unreached, parse};
 use jackfield_domain::flow::Flow;
-use jackfield_domain::flow::case_file::{CaseFile, GATE_CASES_MAX};
+use jackfield_domain::flow::case_file::CaseFile;
 use jackfield_domain::flow::compared::compare;
 use jackfield_domain::flow::plugin::Version;
 use jackfield_domain::flow::release::Release;
@@ -32,6 +34,8 @@ use crate::directory;
 
 /// For all cases of one upload or one promotion. They take milliseconds each, where they do not burn what they have.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Tenants whose cases run at the same time.
+const AT_ONCE: usize = 4;
 /// So many that are wrong are named; the rest is counted.
 const NAMED_MAX: usize = 5;
 
@@ -44,6 +48,8 @@ pub(crate) struct Held {
     cases: usize,
     /// How many are not as they must be.
     wrong: usize,
+    /// Files that need the settings of a release, where there is none yet.
+    left_out: Vec<String>,
     /// What none of them reached.
     unreached: Unreached,
 }
@@ -77,6 +83,34 @@ fn called((tenant, file): &Kept) -> String {
     }
 }
 
+/// Who runs test cases now: few at once, and of a tenant one. What they take is behind all calls, and still the host's.
+#[derive(Debug, Default)]
+pub struct Rehearsals {
+    of: Mutex<HashSet<TenantId>>,
+}
+
+/// A place among them; given back when it is dropped.
+pub(crate) struct Rehearsal<'a> {
+    rehearsals: &'a Rehearsals,
+    tenant: TenantId,
+}
+
+impl Rehearsals {
+    fn enter(&self, tenant: &TenantId) -> Option<Rehearsal<'_>> {
+        let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
+        if of.len() >= AT_ONCE || !of.insert(tenant.clone()) {
+            return None;
+        }
+        Some(Rehearsal { rehearsals: self, tenant: tenant.clone() })
+    }
+}
+
+impl Drop for Rehearsal<'_> {
+    fn drop(&mut self) {
+        self.rehearsals.of.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.tenant);
+    }
+}
+
 /// A plugin that is to be let in.
 pub(crate) struct Candidate<'a> {
     /// Who runs it.
@@ -97,7 +131,7 @@ pub(crate) async fn hold(app: &App, candidate: Candidate<'_>) -> Result<Held, Pr
     let is_upload = settings.is_none();
     let (directory, _) = directory::read(&app.store, tenant).await.map_err(unread)?;
     let mut bench = Bench::new(app.runtime.clone(), installed).with(Given { settings, directory: Some(directory) });
-    let mut read = Vec::new();
+    let (mut read, mut left_out) = (Vec::new(), Vec::new());
     for kept in kept(app, tenant, owner, plugin).await? {
         let name = called(&kept);
         // It was read when it was kept; a newer Jackfield may be stricter.
@@ -105,12 +139,13 @@ pub(crate) async fn hold(app: &App, candidate: Candidate<'_>) -> Result<Held, Pr
         // An upload has no settings yet. What needs them is tried with the release's.
         if !is_upload || bench.takes_settings_of(&file) {
             read.push((name, file));
+        } else {
+            left_out.push(name);
         }
     }
     let cases: usize = read.iter().map(|(_, file)| file.cases.len()).sum();
-    if cases > GATE_CASES_MAX {
-        return Err(Problem::at(Code::LimitReached, "cases", format!("{cases} cases must hold for {plugin}; at most {GATE_CASES_MAX}")));
-    }
+    let _room =
+        app.rehearsals.enter(&tenant.id).ok_or_else(|| Problem::new(Code::Busy, "other test cases run just now; try again in a moment"))?;
     let running = async {
         let mut files = Vec::with_capacity(read.len());
         for (name, file) in &read {
@@ -118,10 +153,16 @@ pub(crate) async fn hold(app: &App, candidate: Candidate<'_>) -> Result<Held, Pr
         }
         files
     };
-    let slow = || Problem::at(Code::CasesFail, "cases", format!("{cases} cases were not through after {} s", PATIENCE.as_secs()));
+    let slow = || {
+        let detail = format!(
+            "{cases} test cases were not through after {} s: a case burns all its time, or the host is full of calls",
+            PATIENCE.as_secs()
+        );
+        Problem::at(Code::Busy, "cases", detail)
+    };
     let files = tokio::time::timeout(PATIENCE, running).await.map_err(|_| slow())?;
     let wrong = files.iter().flat_map(|file| &file.cases).filter(|case| !case.wrong.is_empty()).count();
-    Ok(Held { files, cases, wrong, unreached: bench.unreached() })
+    Ok(Held { files, cases, wrong, left_out, unreached: bench.unreached() })
 }
 
 impl Held {
@@ -193,5 +234,23 @@ pub(crate) fn installed(version: Version) -> Installed {
         metadata: version.metadata,
         describe_fuel: version.describe_fuel,
         compile_ms: version.compile_ms,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_tenants_run_cases_at_once_and_each_one_time() {
+        let rehearsals = Rehearsals::default();
+        let name = |number: usize| format!("t-{number}").parse::<TenantId>().unwrap();
+        let first = rehearsals.enter(&name(0)).unwrap();
+        assert!(rehearsals.enter(&name(0)).is_none());
+        let others: Vec<_> = (1..AT_ONCE).map(|number| rehearsals.enter(&name(number)).unwrap()).collect();
+        assert!(rehearsals.enter(&name(AT_ONCE)).is_none());
+        drop(first);
+        assert!(rehearsals.enter(&name(AT_ONCE)).is_some());
+        drop(others);
     }
 }

@@ -36,7 +36,6 @@ pub(crate) async fn follow(State(app): State<Arc<App>>, inside: Inside) -> Answe
     }
     let wait = Duration::from_secs(number("wait")?.unwrap_or(WAIT_MAX_S).min(WAIT_MAX_S));
     let news = app.tail.follow(&inside.tenant.id, &Wanted { contact, flow }, number("after")?, wait).await;
-    let news = news.ok_or_else(|| Problem::new(Code::Busy, "too many tenants are followed just now; try again in a minute"))?;
     reply::plain(json!({ "items": news.lines, "next": news.next, "lost": news.lost }))
 }
 
@@ -46,13 +45,15 @@ async fn past(inside: &Inside, contact: Option<ContactId>, flow: Option<FlowName
         Some(contact) => vec![contact],
         None => {
             let limit = usize::try_from(contacts).unwrap_or(PAST_MAX).min(PAST_MAX);
-            let page = inside.store.find_contacts(&ContactQuery { flow, limit, ..ContactQuery::default() }).await.map_err(unread)?;
+            let page =
+                inside.store.find_contacts(&ContactQuery { flow: flow.clone(), limit, ..ContactQuery::default() }).await.map_err(unread)?;
             page.contacts.iter().rev().map(|found| found.row.id).collect()
         }
     };
     let mut lines = Vec::new();
     for id in ids {
-        lines.extend(inside.store.turns(&id).await.map_err(unread)?.iter().flat_map(lines_of));
+        let turns = inside.store.turns(&id).await.map_err(unread)?;
+        lines.extend(turns.iter().filter(|turn| flow.as_ref().is_none_or(|flow| turn.flow == *flow)).flat_map(lines_of));
     }
     reply::plain(json!({ "items": lines, "next": null, "lost": 0 }))
 }

@@ -140,8 +140,17 @@ pub(crate) async fn one(State(app): State<Arc<App>>, inside: Inside, Body(one): 
     let until = turns.last().map_or(contact.started, |turn| turn.at);
     // What was answered a moment ago may still wait to be put.
     app.captures.written().await;
-    let mut captures = inside.store.captures_of(&id, contact.started, until).await.map_err(unread)?;
+    let (mut captures, damaged) = inside.store.captures_of(&id, contact.started, until).await.map_err(unread)?;
     captures.retain(|capture| one.turn.is_none_or(|turn| capture.turn == turn));
+    let mut notes = Vec::new();
+    match damaged {
+        Some(fault) if captures.is_empty() => return Err(unread(fault)),
+        Some(fault) => {
+            tracing::warn!(tenant = %inside.tenant.id, %fault, "captures cannot be read");
+            notes.push("some of what was captured at that time cannot be read; a turn of this contact may be missing");
+        }
+        None => {}
+    }
     if captures.is_empty() {
         return Err(not_captured(&inside, &id, one.turn));
     }
@@ -161,7 +170,7 @@ pub(crate) async fn one(State(app): State<Arc<App>>, inside: Inside, Body(one): 
             Err(why) => return Err(cannot(capture, &why)),
         }
     }
-    reply::plain(json!({ "items": items, "next": null }))
+    reply::plain(json!({ "items": items, "next": null, "notes": notes }))
 }
 
 /// Why nothing of a contact can be replayed, and what to do.

@@ -168,9 +168,9 @@ pub(crate) async fn create(State(app): State<Arc<App>>, inside: Inside, Body(new
         created: app.clock.now(),
         by: inside.asked.principal.label.clone(),
     };
-    let flow_after = Flow { newest: number, ..flow.row };
-    let change = inside.store.change().put(&flow_after, Expect::Revision(flow.revision)).put(&release, Expect::Absent);
-    change.commit().await.map_err(uncommitted)?;
+    let flow_after = Flow { newest: number, ..flow.row.clone() };
+    let change = history::noted_flow(&app, &inside, &flow.row, &flow_after, Expect::Revision(flow.revision)).await?;
+    change.put(&release, Expect::Absent).commit().await.map_err(uncommitted)?;
     let Found { row, revision } = numbered(&inside, &flow_after, number).await?;
     reply::row(StatusCode::CREATED, &View { release: row, record: Record::default(), notes }, revision)
 }

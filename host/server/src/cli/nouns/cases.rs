@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use jackfield_domain::id::{EntryName, PluginName};
+use jackfield_domain::id::{EntryName, FlowName, PluginName};
 use serde_json::{Value, json};
 
 use crate::cli::print::{items, plain, table, text};
@@ -54,6 +54,9 @@ pub enum Cases {
         /// Which version [default: the newest].
         #[arg(long)]
         plugin_version: Option<u32>,
+        /// With the settings that a release of this flow would have now; without it, as an upload would.
+        #[arg(long)]
+        flow: Option<FlowName>,
     },
 }
 
@@ -98,7 +101,7 @@ impl Cases {
                 let answer = session.delete(&format!("{}/{name}", base(session, plugin.as_ref()).await?)).await?;
                 session.say(&answer, &format!("{name} is forgotten"))
             }
-            Self::Run { plugin, plugin_version } => run(session, &plugin, plugin_version).await,
+            Self::Run { plugin, plugin_version, flow } => run(session, &plugin, plugin_version, flow.as_ref()).await,
         }
     }
 }
@@ -110,17 +113,19 @@ async fn base(session: &Session, plugin: Option<&PluginName>) -> Result<String, 
     }
 }
 
-async fn run(session: &Session, plugin: &PluginName, version: Option<u32>) -> Outcome {
+async fn run(session: &Session, plugin: &PluginName, version: Option<u32>, flow: Option<&FlowName>) -> Outcome {
     let base = session.inside(&format!("plugins/{plugin}")).await?;
     let number = match version {
         Some(number) => json!(number),
         None => session.get(&base, &[]).await?.get("newest").cloned().unwrap_or(Value::Null),
     };
-    let held = session.post(&format!("{base}/versions/{number}/cases"), &json!({})).await?;
+    let held = session.post(&format!("{base}/versions/{number}/cases"), &json!({ "flow": flow })).await?;
     session.show(&held, |held| told(held, &number))?;
     let count = |name: &str| held.get(name).and_then(Value::as_u64).unwrap_or_default();
     match (count("cases"), count("wrong")) {
-        (0, _) => Err(Trouble::Usage(format!("no cases are kept for {plugin}; `jackfield cases set FILE --plugin {plugin}` keeps some"))),
+        (0, _) => Err(Trouble::Usage(format!(
+            "no case was run for {plugin}: `jackfield cases set FILE --plugin {plugin}` keeps some, and those that need settings run with --flow"
+        ))),
         (_, 0) => Ok(()),
         (_, wrong) => Err(Trouble::Differs(usize::try_from(wrong).unwrap_or(usize::MAX))),
     }
@@ -138,6 +143,7 @@ fn told(held: &Value, number: &Value) -> String {
             lines.extend(wrong.iter().map(|wrong| format!("        ! step {}: {}", text(wrong, "step"), text(wrong, "why"))));
         }
     }
+    lines.extend(list(held, "left_out").iter().map(|file| format!("{} needs the settings of a release: not run", plain(file))));
     let unreached = held.get("unreached").unwrap_or(&Value::Null);
     for (what, name) in [("the choice", "choices"), ("the event", "events")] {
         lines.extend(list(unreached, name).iter().map(|missed| format!("no case reached {what} {}", plain(missed))));
