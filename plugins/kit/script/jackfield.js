@@ -186,8 +186,11 @@ export const guarded =
 const isFailure = (thrown) =>
   ["unsupported", "bad-settings", "unavailable", "internal"].includes(thrown?.tag) ? typeof thrown.val === "string" : thrown?.tag === "other" && typeof thrown.val?.kind === "string";
 
-/** @param {any} thrown */
-const said = (thrown) => (typeof thrown?.tag === "string" ? `a capability answered ${thrown.tag}` : String(thrown));
+/** A capability's error comes as an Error that carries it. @param {any} thrown */
+const said = (thrown) => {
+  const answered = thrown?.payload?.tag ?? thrown?.tag;
+  return typeof answered === "string" ? `a capability answered ${answered}` : String(thrown);
+};
 
 /** The innermost places, in the bundle that the component was made of. @param {any} thrown */
 const where = (thrown) => {
