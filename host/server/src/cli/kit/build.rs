@@ -25,6 +25,10 @@ pub struct Build {
     /// Which world of the contract it exports: router-plugin, observing-plugin and so on; wit/v1/worlds.wit has all.
     #[arg(long, default_value = "router-plugin")]
     world: String,
+    /// JavaScript and TypeScript with all of the language, in StarlingMonkey: a component of 13 MiB that needs the plan large. Without it, in
+    /// QuickJS.
+    #[arg(long)]
+    full_js: bool,
 }
 
 impl Build {
@@ -33,8 +37,8 @@ impl Build {
         let dir = self.dir.canonicalize().map_err(|e| Trouble::Usage(format!("{}: {e}", self.dir.display())))?;
         match Language::of(&dir)? {
             Language::Rust => rust(&dir).await?,
-            Language::Js => js(&dir, &self.world).await?,
-            Language::Ts => ts(&dir, &self.world).await?,
+            Language::Js => js(&dir, &self).await?,
+            Language::Ts => ts(&dir, &self).await?,
             Language::Python => python(&dir, &self.world).await?,
         }
         Ok(self.dir.join(COMPONENT))
@@ -55,20 +59,39 @@ async fn rust(dir: &Path) -> Outcome {
     std::fs::copy(&made, dir.join(COMPONENT)).map(drop).map_err(|e| Trouble::Failed(format!("{}: {e}", made.display())))
 }
 
+/// What makes a component with StarlingMonkey inside, and which of it.
+const FULL_JS: (&str, &str) = ("@bytecodealliance/componentize-js", "0.23.0");
+/// How it is called: nothing of WASI, because nothing of it is there when the plugin runs.
+const FULL_JS_SCRIPT: (&str, &str) = (
+    "build/componentize.mjs",
+    r#"import { readFile, writeFile } from "node:fs/promises";
+import { componentize } from "@bytecodealliance/componentize-js";
+
+const [bundle, witPath, worldName, output] = process.argv.slice(2);
+// An interface is the default export of its module in QuickJS; here it is the module.
+const source = (await readFile(bundle, "utf8")).replace(/^import (\w+) from ("jackfield:[^"]+");/gm, "import * as $1 from $2;");
+const sourcePath = "build/plugin.full.js";
+await writeFile(sourcePath, source);
+const disableFeatures = ["random", "stdio", "clocks", "http", "fetch-event"];
+const { component } = await componentize({ sourcePath, witPath, worldName, disableFeatures });
+await writeFile(output, component);
+"#,
+);
+
 /// What scripts are bundled into, with all that they import but the contract.
 const BUNDLE: &str = "build/plugin.js";
 
-async fn ts(dir: &Path, world: &str) -> Outcome {
+async fn ts(dir: &Path, build: &Build) -> Outcome {
     npm_install(dir).await?;
     call(dir, &node_tool(dir, "tsc"), &["--project", "tsconfig.json"]).await?;
     bundle(dir, "plugin.ts").await?;
-    componentize(dir, world).await
+    componentize(dir, build).await
 }
 
-async fn js(dir: &Path, world: &str) -> Outcome {
+async fn js(dir: &Path, build: &Build) -> Outcome {
     npm_install(dir).await?;
     bundle(dir, "plugin.js").await?;
-    componentize(dir, world).await
+    componentize(dir, build).await
 }
 
 async fn npm_install(dir: &Path) -> Outcome {
@@ -86,10 +109,23 @@ async fn bundle(dir: &Path, source: &str) -> Outcome {
     call(dir, &node_tool(dir, "esbuild"), &args).await
 }
 
-async fn componentize(dir: &Path, world: &str) -> Outcome {
+async fn componentize(dir: &Path, Build { world, full_js, .. }: &Build) -> Outcome {
+    if *full_js {
+        return starling_monkey(dir, world).await;
+    }
     let tool = node_tool(dir, "componentize-qjs");
     let args = ["--wit", "wit/v1", "--world", world, "--js", BUNDLE, "--sync", "--stub-wasi", "--output", COMPONENT];
     call(dir, &tool, &args).await
+}
+
+/// Its tool is a library, and a large one: a project has it from the first time that it is asked for.
+async fn starling_monkey(dir: &Path, world: &str) -> Outcome {
+    if !dir.join("node_modules").join(FULL_JS.0).exists() {
+        let wanted = format!("{}@{}", FULL_JS.0, FULL_JS.1);
+        call(dir, "npm", &["install", "--save-dev", "--save-exact", "--no-audit", "--no-fund", "--loglevel=error", &wanted]).await?;
+    }
+    std::fs::write(dir.join(FULL_JS_SCRIPT.0), FULL_JS_SCRIPT.1).map_err(|e| Trouble::Failed(format!("{}: {e}", FULL_JS_SCRIPT.0)))?;
+    call(dir, "node", &[FULL_JS_SCRIPT.0, BUNDLE, "wit/v1", world, COMPONENT]).await
 }
 
 async fn python(dir: &Path, world: &str) -> Outcome {
