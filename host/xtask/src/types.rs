@@ -239,7 +239,7 @@ mod tests {
             "interface Collect {",
             "minDigits: number;",
             "| { tag: \"keep\" }",
-            "set(scope: State.Scope, key: string, value: Uint8Array, lifetime: Types.Milliseconds | null): void;",
+            "set(scope: State.Scope, key: string, value: Uint8Array, lifetime: State.Milliseconds | null): void;",
         ] {
             assert!(text.contains(part), "{part}");
         }

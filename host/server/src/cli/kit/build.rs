@@ -59,8 +59,8 @@ async fn rust(dir: &Path) -> Outcome {
     std::fs::copy(&made, dir.join(COMPONENT)).map(drop).map_err(|e| Trouble::Failed(format!("{}: {e}", made.display())))
 }
 
-/// What makes a component with StarlingMonkey inside, and which of it.
-const FULL_JS: (&str, &str) = ("@bytecodealliance/componentize-js", "0.23.0");
+/// What makes a component with StarlingMonkey inside, with what it needs and does not bring along.
+const FULL_JS: [(&str, &str); 2] = [("@bytecodealliance/componentize-js", "0.23.0"), ("@bytecodealliance/preview2-shim", "0.25.0")];
 /// How it is called: nothing of WASI, because nothing of it is there when the plugin runs.
 const FULL_JS_SCRIPT: (&str, &str) = (
     "build/componentize.mjs",
@@ -120,9 +120,10 @@ async fn componentize(dir: &Path, Build { world, full_js, .. }: &Build) -> Outco
 
 /// Its tool is a library, and a large one: a project has it from the first time that it is asked for.
 async fn starling_monkey(dir: &Path, world: &str) -> Outcome {
-    if !dir.join("node_modules").join(FULL_JS.0).exists() {
-        let wanted = format!("{}@{}", FULL_JS.0, FULL_JS.1);
-        call(dir, "npm", &["install", "--save-dev", "--save-exact", "--no-audit", "--no-fund", "--loglevel=error", &wanted]).await?;
+    if FULL_JS.iter().any(|(name, _)| !dir.join("node_modules").join(name).exists()) {
+        let wanted: Vec<String> = FULL_JS.iter().map(|(name, version)| format!("{name}@{version}")).collect();
+        let install = ["install", "--save-dev", "--save-exact", "--no-audit", "--no-fund", "--loglevel=error"];
+        call(dir, "npm", &install.into_iter().chain(wanted.iter().map(String::as_str)).collect::<Vec<_>>()).await?;
     }
     std::fs::write(dir.join(FULL_JS_SCRIPT.0), FULL_JS_SCRIPT.1).map_err(|e| Trouble::Failed(format!("{}: {e}", FULL_JS_SCRIPT.0)))?;
     call(dir, "node", &[FULL_JS_SCRIPT.0, BUNDLE, "wit/v1", world, COMPONENT]).await
