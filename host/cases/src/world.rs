@@ -169,6 +169,7 @@ fn contact(tenant: &Tenant, start: &Start, address: Address, dialled: &str) -> R
         plan: tenant.plan,
         language: tenant.language.clone(),
         started: tenant.created,
+        heard: tenant.created,
         ended: None,
         end_cause: None,
         phase: Phase::Running,

@@ -6,6 +6,11 @@
 //! It must not open a socket, read a clock or know a tenant's plugin: it gets bytes and gives bytes, so that every hook of every
 //! provider can be tested with a file.
 
+mod connection;
+mod json;
+pub mod options;
+mod party;
 pub mod provider;
+mod secrets;
 pub mod token;
 pub mod twilio;

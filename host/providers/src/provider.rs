@@ -2,21 +2,25 @@
 //!
 //! The pipeline calls a [`Provider`] in this order: [`Provider::glance`] before anything is verified, [`Provider::verify`] with the
 //! connection's secrets, [`Provider::parse`], and after the rules [`Provider::render`]. A trait object and not an enum, so that a
-//! new provider is a new folder and one line in [`provider`].
+//! new provider is a new file and one line in [`provider`]: whatever follows from [`Provider::document`] and [`Provider::can`] is here.
 //!
 //! Nothing here reads a socket: requests come as `http` types and bytes, replies leave as status, type and bytes.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use http::{HeaderMap, Method};
-use jackfield_domain::contact::decision::{Decision, Draft, Transfer};
+use jackfield_domain::contact::decision::{ACTION_NAMES, Decision, Draft, Transfer};
 use jackfield_domain::contact::open::Heard;
-use jackfield_domain::contact::{Arrival, Endpoint};
-use jackfield_domain::fallback::{Abilities, Inability};
+use jackfield_domain::contact::{Arrival, Endpoint, Moment};
+use jackfield_domain::fallback::{Abilities, AnsweredBy, Inability, last_words};
+use jackfield_domain::flow::release::ReleaseNumber;
 use jackfield_domain::id::ContactId;
-use jackfield_domain::refusal::Refusal;
+use jackfield_domain::refusal::{Code, Refusal};
 use jackfield_domain::tenant::address::Address;
 use jackfield_domain::tenant::connection::Connection;
 use jackfield_domain::tenant::directory::Directory;
+use jackfield_domain::trail::AttemptRecord;
 
 pub use crate::token::{BadToken, Place, Step};
 
@@ -33,6 +37,10 @@ pub struct Raw<'a> {
     pub headers: &'a HeaderMap,
     /// Raw: what the signature is about.
     pub body: &'a Bytes,
+    /// Who sent it, as far as the machine or a trusted proxy says; none where nobody can.
+    pub peer: Option<IpAddr>,
+    /// When it was complete: what the times in signatures are compared with.
+    pub now: Moment,
 }
 
 impl<'a> Raw<'a> {
@@ -45,10 +53,13 @@ impl<'a> Raw<'a> {
 /// What is seen cheaply in a request that is not yet verified: enough to find whose it may be, and never the caller.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Glance {
-    /// Our side: what was dialled. None on a dialled target's own leg, which only its step finds.
-    pub address: Option<Address>,
+    /// Our side: what was dialled. Of several the first that is bound through the connection counts. Empty on a dialled target's own
+    /// leg, which only its step finds.
+    pub addresses: Vec<Address>,
     /// The provider's id of the account.
     pub account: Option<String>,
+    /// Which release the request asks for, by alias or number, where a provider has a word for that.
+    pub release: Option<String>,
     /// Where in a contact it belongs, if one of our URLs was called back.
     pub step: Option<Step>,
 }
@@ -86,6 +97,8 @@ pub struct Parsed {
     /// True where the provider reports what nobody asked for, for example that a call rings: it is acknowledged, is no event and
     /// changes nothing.
     pub ignored: bool,
+    /// What kind of answer was asked for, in the provider's own words: it comes back in the [`Scene`].
+    pub asked: String,
 }
 
 /// Why a request cannot be read. Its sentence never repeats a value from the request.
@@ -139,6 +152,51 @@ pub struct Reply {
     pub content_type: &'static str,
     /// The body.
     pub body: Bytes,
+    /// Headers beside the content type; names in lower case.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Reply {
+    /// With status 200 and no headers of its own.
+    pub fn ok(content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        Self { status: 200, content_type, body: body.into(), headers: Vec::new() }
+    }
+
+    /// A status without a body.
+    pub fn empty(status: u16) -> Self {
+        Self { status, content_type: "", body: Bytes::new(), headers: Vec::new() }
+    }
+}
+
+/// A reply and what of the draft it does in a lesser way than asked, one sentence each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// The reply.
+    pub reply: Reply,
+    /// The sentences.
+    pub notes: Vec<String>,
+}
+
+/// What ran for the event, for providers that tell whoever asks.
+#[derive(Debug, Clone, Copy)]
+pub struct Ran<'a> {
+    /// The contact's release.
+    pub release: Option<ReleaseNumber>,
+    /// Who answered.
+    pub answered_by: AnsweredBy,
+    /// Every attempt.
+    pub attempts: &'a [AttemptRecord],
+}
+
+/// What a provider can do of an action, known before any call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Can {
+    /// As asked.
+    Fully,
+    /// In a lesser way; a sentence for whoever binds.
+    Lesser(&'static str),
+    /// Not at all; the refusal's code, and why.
+    Not(Code, &'static str),
 }
 
 /// A document that stands alone.
@@ -182,6 +240,14 @@ pub struct Scene<'a> {
     pub caller: &'a Endpoint,
     /// The tenant's.
     pub directory: &'a Directory,
+    /// What kind of answer was asked for: [`Parsed::asked`].
+    pub asked: &'a str,
+    /// What ran; none before anything did, and where a draft is only tried.
+    pub ran: Option<Ran<'a>>,
+    /// The event's time.
+    pub now: Moment,
+    /// True where a host elsewhere gives the document out while we are away: nothing in it may come back to us.
+    pub alone: bool,
 }
 
 /// Who sends webhooks and is told what to do.
@@ -189,52 +255,119 @@ pub trait Provider: Send + Sync {
     /// As connections name it.
     fn name(&self) -> &'static str;
 
-    /// How long after a complete request the reply must have left, in milliseconds.
-    fn deadline_ms(&self) -> u64;
+    /// How long after a complete request the reply must have left, in milliseconds: the provider's own number, unless the connection
+    /// says that its owner set a shorter one there.
+    fn deadline_ms(&self, connection: &Connection) -> u64;
 
     /// Checks a connection when it is set, its `unbound` route included.
     fn check_connection(&self, connection: &Connection) -> Result<(), Refusal>;
 
     /// Looks who a request may be for. It is cheap, and what it gives is not yet true.
-    fn glance(&self, raw: &Raw<'_>) -> Result<Glance, Unreadable>;
+    fn glance(&self, raw: &Raw<'_>, connection: &Connection) -> Result<Glance, Unreadable>;
 
     /// Checks the signature on the raw body and the connection's public URL.
     fn verify(&self, raw: &Raw<'_>, connection: &Connection) -> Result<Verified, Unverified>;
 
     /// Reads a verified request.
-    fn parse(&self, raw: &Raw<'_>) -> Result<Parsed, Unreadable>;
+    fn parse(&self, raw: &Raw<'_>, connection: &Connection) -> Result<Parsed, Unreadable>;
+
+    /// Renders a draft, or says what of it cannot be done. Without a scene there is no contact, and so no directory, and nothing can
+    /// come back.
+    fn document(&self, draft: &Draft, connection: &Connection, scene: Option<&Scene<'_>>) -> Result<Document, Inability>;
+
+    /// What is known of an action before any call. It is one of [`ACTION_NAMES`].
+    fn can(&self, action: &str, connection: &Connection) -> Can;
+
+    /// True where a contact is over for us once a decision leaves nothing to ask: nothing comes back of what was handed over.
+    fn hands_over(&self, connection: &Connection) -> bool;
 
     /// What the provider can do in this scene.
-    fn abilities<'a>(&'a self, scene: &'a Scene<'a>) -> Box<dyn Abilities + 'a>;
+    fn abilities<'a>(&'a self, scene: &'a Scene<'a>) -> Box<dyn Abilities + 'a> {
+        Box::new(InScene(self, scene))
+    }
 
     /// Renders what was settled. It cannot fail: what could not be rendered was refused by [`Provider::abilities`].
-    fn render(&self, decision: &Decision, scene: &Scene<'_>) -> Reply;
+    fn render(&self, decision: &Decision, scene: &Scene<'_>) -> Reply {
+        let rendered = self.document(decision.as_draft(), scene.connection, Some(scene));
+        // Vetting rendered the same draft for the same scene, so this arm is reached by the last words alone, if at all.
+        rendered.map_or_else(|_| self.at_the_very_end(scene.connection, Some(scene)), |document| document.reply)
+    }
+
+    /// The last words, and where a provider cannot even say those, no words at all.
+    fn at_the_very_end(&self, connection: &Connection, scene: Option<&Scene<'_>>) -> Reply {
+        let words = last_words();
+        let silent = Draft { actions: words.actions.last().cloned().into_iter().collect(), reason: words.reason.clone() };
+        let ended = self.document(&words, connection, scene).or_else(|_| self.document(&silent, connection, scene));
+        ended.map_or_else(|_| Reply::empty(503), |document| document.reply)
+    }
 
     /// Renders for the leg of a dialled target, where [`Place::is_for_target`]: the whisper and the question whether to accept.
     /// `transfer` is the one that is open, `heard` what was parsed. No plugin is asked and the contact does not change. A leg whose
-    /// transfer is no longer open is hung up.
-    fn render_whisper(&self, transfer: Option<&Transfer>, heard: &Heard, scene: &Scene<'_>) -> Reply;
+    /// transfer is no longer open is hung up. Providers without such legs are never asked.
+    fn render_whisper(&self, _transfer: Option<&Transfer>, _heard: &Heard, scene: &Scene<'_>) -> Reply {
+        self.acknowledge(scene.asked)
+    }
 
     /// Renders a draft for which there is no contact: the connection's `unbound` route, or the static document for when the store
     /// is gone. Only what needs no answer can be: saying, playing, a transfer to a number or SIP address, an end.
     /// [`Provider::check_connection`] has tried the route when it was set; a draft that cannot be rendered becomes the last words.
-    fn render_unbound(&self, draft: &Draft, connection: &Connection) -> Reply;
+    fn render_unbound(&self, draft: &Draft, connection: &Connection) -> Reply {
+        self.document(draft, connection, None).map_or_else(|_| self.at_the_very_end(connection, None), |document| document.reply)
+    }
 
     /// Renders a default route as a document that stands alone: one that a host elsewhere gives out while we are away, so that nothing in
     /// it comes back to us. What cannot work so is left out or done in a lesser way, and told. An inability means that nothing worth
     /// hearing is left.
-    fn render_alone(&self, draft: &Draft, scene: &Scene<'_>) -> Result<Alone, Inability>;
+    fn render_alone(&self, draft: &Draft, scene: &Scene<'_>) -> Result<Alone, Inability> {
+        let document = self.document(draft, scene.connection, Some(scene))?;
+        Ok(Alone { body: document.reply.body, lesser: document.notes })
+    }
 
     /// What a host of such documents needs beside them.
-    fn hosting(&self) -> Hosting;
+    fn hosting(&self) -> Hosting {
+        Hosting { ending: "json", content_type: "application/json", companions: &[], readme: JSON_README }
+    }
 
     /// The reply to what expects no answer.
-    fn acknowledge(&self) -> Reply;
+    fn acknowledge(&self, _asked: &str) -> Reply {
+        Reply::ok("application/json", "{}")
+    }
 
     /// Checks, before any contact, whether a plugin's listed actions can be rendered. Gives back what will be done in a lesser way
     /// than asked, one sentence each; a refusal names the action.
-    fn bindable(&self, actions: &[String], connection: &Connection) -> Result<Vec<String>, Refusal>;
+    fn bindable(&self, actions: &[String], connection: &Connection) -> Result<Vec<String>, Refusal> {
+        let mut notes = Vec::new();
+        for action in actions {
+            let refuse = |code, why: &str| Err(Refusal::new(code, format!("{action}: {why}")).at(action.clone()));
+            if !ACTION_NAMES.contains(&action.as_str()) {
+                return refuse(Code::CannotRender, "there is no such action");
+            }
+            match self.can(action, connection) {
+                Can::Fully => {}
+                Can::Lesser(why) => notes.push(format!("{action}: {why}")),
+                Can::Not(code, why) => return refuse(code, why),
+            }
+        }
+        Ok(notes)
+    }
 }
+
+/// What whoever hosts documents of JSON must know.
+const JSON_README: &str = "Each file is a whole answer. Give it out with status 200 and the content type application/json for every \
+request about the addresses that the index names beside it.";
+
+/// What a provider can do, asked by rendering: what was promised and what is sent cannot differ.
+struct InScene<'a, P: ?Sized>(&'a P, &'a Scene<'a>);
+
+impl<P: Provider + ?Sized> Abilities for InScene<'_, P> {
+    fn check(&self, draft: &Draft) -> Result<Vec<String>, Inability> {
+        let Self(provider, scene) = self;
+        provider.document(draft, scene.connection, Some(scene)).map(|document| document.notes)
+    }
+}
+
+/// Every provider, by the names that connections use.
+pub const NAMES: [&str; 1] = [crate::twilio::NAME];
 
 /// The provider of that name.
 pub fn provider(name: &str) -> Option<&'static dyn Provider> {

@@ -22,6 +22,7 @@ mod settle;
 mod tell;
 mod visit;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -55,6 +56,8 @@ pub struct Received {
     pub headers: http::HeaderMap,
     /// Raw.
     pub body: Bytes,
+    /// Who sent it, as far as the machine or a trusted proxy says.
+    pub peer: Option<IpAddr>,
     /// When it was complete, for the contact.
     pub at: Moment,
     /// The same, for deadlines.
@@ -75,11 +78,13 @@ pub struct Outgoing {
     pub content_type: String,
     /// The body.
     pub body: Bytes,
+    /// Beside the content type.
+    pub headers: Vec<(String, String)>,
 }
 
 impl From<Reply> for Outgoing {
     fn from(reply: Reply) -> Self {
-        Self { status: reply.status, content_type: reply.content_type.to_owned(), body: reply.body }
+        Self { status: reply.status, content_type: reply.content_type.to_owned(), body: reply.body, headers: reply.headers }
     }
 }
 
@@ -149,7 +154,7 @@ async fn walk(app: &Arc<App>, received: Received, provider: &mut Option<&'static
         span.record("contact", display(contact));
     }
     if parsed.ignored {
-        return Ok(Answered::Reply(parsed.provider.acknowledge().into()));
+        return Ok(Answered::Reply(parsed.provider.acknowledge(&parsed.asked).into()));
     }
     if !parsed.heard.expects_answer() {
         return Ok(Answered::Reply(timed(metrics, Step::Report, Box::pin(observe::observe(app, parsed))).await?.into()));
@@ -182,7 +187,7 @@ async fn walk(app: &Arc<App>, received: Received, provider: &mut Option<&'static
             visit::Turn::Host { draft, note } => settle::host_step(app, &mut visit, draft, note, &parsed).await?,
             visit::Turn::Ask(event) => {
                 let admitted = timed(metrics, Step::Admit, admit::admit(&visit, &event, parsed.at)).await; // 4
-                let plan = timed(metrics, Step::Assign, assign::assign(app, &mut visit, admitted, parsed.at)).await?; // 5
+                let plan = timed(metrics, Step::Assign, assign::assign(app, &mut visit, admitted, parsed.release.as_deref(), parsed.at)).await?; // 5
                 let tried = timed(metrics, Step::Invoke, invoke::invoke(app, &visit, &event, plan, &parsed)).await; // 6
                 timed(metrics, Step::Settle, settle::settle(app, &mut visit, Arc::unwrap_or_clone(event), tried, &parsed)).await? // 7
             }

@@ -3,6 +3,7 @@
 //! It listens apart from the admin API, because one is on the Internet and the other is not. It judges nothing but size and time: a
 //! body that is too large or too slow ends here with a bare status and an entry in the connection's list.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -47,13 +48,14 @@ async fn receive(
     };
     // At the level of errors, so that a line of any level stands in it; what is not known yet is filled in by whoever learns it.
     let span = tracing::error_span!("webhook", otel.kind = "server", %connection, tenant = Empty, contact = Empty);
-    if peer.is_some_and(|Extension(Peer(peer))| app.telemetry.trusts(peer)) {
+    if peer.as_ref().is_some_and(|Extension(Peer(peer))| app.telemetry.trusts(*peer)) {
         spans::continue_trace(&span, request.headers());
     }
-    take(app, connection, tail, request).instrument(span).await
+    let peer = peer.map(|Extension(Peer(peer))| peer);
+    take(app, connection, tail, peer, request).instrument(span).await
 }
 
-async fn take(app: Arc<App>, connection: ConnectionId, tail: String, request: Request) -> Response {
+async fn take(app: Arc<App>, connection: ConnectionId, tail: String, peer: Option<IpAddr>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let path_and_query = parts.uri.path_and_query().map_or_else(|| parts.uri.path().to_owned(), ToString::to_string);
     let read = tokio::time::timeout(BODY_PATIENCE, to_bytes(body, HOOK_BODY_BYTES_MAX));
@@ -85,7 +87,7 @@ async fn take(app: Arc<App>, connection: ConnectionId, tail: String, request: Re
     };
     // A stranger who sends slowly holds a socket and no seat: it is taken once the request is whole.
     let Some(_seat) = app.in_flight.enter() else { return overloaded(&app, &connection) };
-    let received = Received { connection, tail, method: parts.method, path_and_query, headers: parts.headers, body, at, begun };
+    let received = Received { connection, tail, method: parts.method, path_and_query, headers: parts.headers, body, peer, at, begun };
     match answer(&app, received).await {
         Answered::Bare(status) => status.into_response(),
         Answered::Reply(reply) => reply_of(reply),
@@ -100,7 +102,13 @@ fn bare(app: &App, status: StatusCode) -> Response {
 
 fn reply_of(reply: Outgoing) -> Response {
     let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK);
-    (status, [(header::CONTENT_TYPE, reply.content_type)], Body::from(reply.body)).into_response()
+    let mut response = (status, [(header::CONTENT_TYPE, reply.content_type)], Body::from(reply.body)).into_response();
+    for (name, value) in reply.headers {
+        if let (Ok(name), Ok(value)) = (name.parse::<header::HeaderName>(), value.parse::<header::HeaderValue>()) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
 }
 
 /// Nothing is read and nothing is written any more: the connection's static document, which is held in memory.

@@ -106,6 +106,9 @@ pub struct Retry {
     /// The body. As text where it is text, because JSON writes a list of numbers four times as long.
     #[serde(with = "body")]
     pub body: Vec<u8>,
+    /// Beside the content type.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<(String, String)>,
     /// When it was answered.
     pub answered: Moment,
 }

@@ -3,11 +3,13 @@
 //! The commit step applies it before it writes, and test cases apply it between two steps: a case that walked by another rule than
 //! calls do would prove nothing. It must not read or write anything but the contact.
 
-use super::decision::Action;
+use super::decision::{Action, Target};
 use super::event::Event;
 use super::open::{Begun, opened_by};
 use super::{Contact, Moment};
 
+/// The end cause of a contact that was handed over to where nobody tells us of it.
+pub const HANDED_OVER: &str = "handed-over";
 /// Failure codes and queues that a contact remembers for `contacts find`.
 pub const REMEMBERED_MAX: usize = 20;
 
@@ -33,6 +35,7 @@ impl Contact {
     pub fn take(&mut self, decided: &Decided<'_>) -> Vec<String> {
         let Decided { event, actions, by_host, moved, turn, now } = *decided;
         self.turn = turn;
+        self.heard = now;
         self.gave_secrets |= event.is_sensitive();
         if let Event::ConsentEnded(consent) = event {
             self.consents.insert(consent.topic.clone(), consent.given);
@@ -53,6 +56,18 @@ impl Contact {
         self.failures.dedup();
         self.failures.truncate(REMEMBERED_MAX);
         left_out
+    }
+
+    /// True where nothing of the contact comes back after these actions, at a provider that does not report how a transfer, a queue or
+    /// whatever the contact was handed to ended.
+    pub fn is_handed_over(&self, actions: &[Action]) -> bool {
+        match actions.last() {
+            Some(Action::Keep | Action::Collect(_) | Action::Menu(_) | Action::Continue(_) | Action::WakeAfter(_) | Action::AskConsent(_)) => {
+                false
+            }
+            Some(Action::Transfer(transfer)) => !matches!(transfer.targets.first(), Some(Target::Flow(_))),
+            _ => true,
+        }
     }
 
     fn take_action(&mut self, action: &Action, left_out: &mut Vec<String>) {

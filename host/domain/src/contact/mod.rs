@@ -130,6 +130,9 @@ pub struct Contact {
     pub language: String,
     /// When it arrived.
     pub started: Moment,
+    /// When its last event came that was answered; 0 in rows that are older than this field.
+    #[serde(default)]
+    pub heard: Moment,
     /// When it ended.
     pub ended: Option<Moment>,
     /// How it ended, for example "completed".

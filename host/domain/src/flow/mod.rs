@@ -76,6 +76,17 @@ impl Flow {
         self.aliases.get(&AliasName::live()).copied()
     }
 
+    /// The release that somebody asks for by alias or number; none where there is no such.
+    pub fn named(&self, asked: &str, now: Moment) -> Option<ReleaseNumber> {
+        let alias = asked.parse::<AliasName>().ok();
+        match (alias, asked.parse::<ReleaseNumber>()) {
+            (Some(alias), _) if alias == AliasName::live() => self.live_at(now),
+            (Some(alias), _) if self.aliases.contains_key(&alias) => self.aliases.get(&alias).copied(),
+            (_, Ok(number)) => (1..=self.newest).contains(&number).then_some(number),
+            _ => None,
+        }
+    }
+
     /// The release that a test caller gets; none for everybody else.
     pub fn for_test_caller(&self, customer: &Endpoint) -> Option<ReleaseNumber> {
         let alias =

@@ -3,6 +3,7 @@
 //! The resolve step finds it by the path of a webhook, providers take what they need from it. Secrets are in here only while a
 //! request is verified; the store keeps the row sealed, and nothing prints them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -77,6 +78,17 @@ pub struct Connection {
     pub speaker_url: Option<String>,
     /// The provider's name of the voice that speaks where a prompt names none.
     pub voice: Option<String>,
+    /// What the provider lets a connection choose, by its own names, for example how an answer is written or who may send. Checked when it
+    /// is set; a name that the provider does not know is refused.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<String, String>,
     /// When it was made.
     pub created: Moment,
+}
+
+impl Connection {
+    /// What was chosen, if anything was.
+    pub fn option(&self, name: &str) -> Option<&str> {
+        self.options.get(name).map(String::as_str)
+    }
 }

@@ -14,14 +14,14 @@ mod parse;
 mod render;
 mod signature;
 
-use bytes::Bytes;
-use jackfield_domain::contact::decision::{Decision, Draft, Transfer};
+use jackfield_domain::contact::decision::{Draft, Transfer};
 use jackfield_domain::contact::open::Heard;
-use jackfield_domain::fallback::{Abilities, Inability, last_words};
+use jackfield_domain::fallback::{Inability, last_words};
 use jackfield_domain::refusal::Refusal;
 use jackfield_domain::tenant::connection::Connection;
 
-use crate::provider::{Alone, Glance, Hosting, Parsed, Provider, Raw, Reply, Scene, Unreadable, Unverified, Verified};
+use crate::options;
+use crate::provider::{Alone, Can, Document, Glance, Hosting, Parsed, Provider, Raw, Reply, Scene, Unreadable, Unverified, Verified};
 
 pub use signature::{sign, verify_handshake};
 
@@ -43,15 +43,16 @@ impl Provider for Twilio {
         NAME
     }
 
-    fn deadline_ms(&self) -> u64 {
-        DEADLINE_MS
+    fn deadline_ms(&self, connection: &Connection) -> u64 {
+        options::deadline_ms(connection, DEADLINE_MS)
     }
 
     fn check_connection(&self, connection: &Connection) -> Result<(), Refusal> {
+        options::check(connection, &[], DEADLINE_MS)?;
         connection::check(connection)
     }
 
-    fn glance(&self, raw: &Raw<'_>) -> Result<Glance, Unreadable> {
+    fn glance(&self, raw: &Raw<'_>, _connection: &Connection) -> Result<Glance, Unreadable> {
         parse::glance(raw)
     }
 
@@ -59,27 +60,29 @@ impl Provider for Twilio {
         signature::verify(raw, connection)
     }
 
-    fn parse(&self, raw: &Raw<'_>) -> Result<Parsed, Unreadable> {
+    fn parse(&self, raw: &Raw<'_>, _connection: &Connection) -> Result<Parsed, Unreadable> {
         parse::parse(raw)
     }
 
-    fn abilities<'a>(&'a self, scene: &'a Scene<'a>) -> Box<dyn Abilities + 'a> {
-        Box::new(abilities::InScene(scene))
+    fn document(&self, draft: &Draft, connection: &Connection, scene: Option<&Scene<'_>>) -> Result<Document, Inability> {
+        render::document(draft, connection, scene).map(|page| Document { reply: twiml(page.body), notes: page.notes })
     }
 
-    fn render(&self, decision: &Decision, scene: &Scene<'_>) -> Reply {
-        let rendered = render::document(decision.as_draft(), scene.connection, Some(scene));
-        // Vetting rendered the same draft for the same scene, so this arm is reached by the last words alone, if at all.
-        rendered.map_or_else(|_| self.render_unbound(&last_words(), scene.connection), |document| twiml(document.body))
+    fn can(&self, action: &str, connection: &Connection) -> Can {
+        abilities::can(action, connection)
+    }
+
+    fn hands_over(&self, _connection: &Connection) -> bool {
+        false
+    }
+
+    fn at_the_very_end(&self, connection: &Connection, _scene: Option<&Scene<'_>>) -> Reply {
+        let rendered = render::document(&last_words(), connection, None);
+        twiml(rendered.map_or_else(|_| render::hang_up(), |document| document.body))
     }
 
     fn render_whisper(&self, transfer: Option<&Transfer>, heard: &Heard, scene: &Scene<'_>) -> Reply {
         twiml(render::whisper(transfer, heard, scene))
-    }
-
-    fn render_unbound(&self, draft: &Draft, connection: &Connection) -> Reply {
-        let rendered = render::document(draft, connection, None).or_else(|_| render::document(&last_words(), connection, None));
-        twiml(rendered.map_or_else(|_| render::hang_up(), |document| document.body))
     }
 
     fn render_alone(&self, draft: &Draft, scene: &Scene<'_>) -> Result<Alone, Inability> {
@@ -90,17 +93,13 @@ impl Provider for Twilio {
         render::HOSTING
     }
 
-    fn acknowledge(&self) -> Reply {
-        Reply { status: 204, content_type: "", body: Bytes::new() }
-    }
-
-    fn bindable(&self, actions: &[String], connection: &Connection) -> Result<Vec<String>, Refusal> {
-        abilities::bindable(actions, connection)
+    fn acknowledge(&self, _asked: &str) -> Reply {
+        Reply::empty(204)
     }
 }
 
 fn twiml(body: Vec<u8>) -> Reply {
-    Reply { status: 200, content_type: "text/xml; charset=utf-8", body: body.into() }
+    Reply::ok("text/xml; charset=utf-8", body)
 }
 
 #[cfg(test)]

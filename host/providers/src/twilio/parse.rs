@@ -5,25 +5,19 @@
 //! because two readers could take two of them.
 
 use jackfield_domain::contact::open::Heard;
-use jackfield_domain::contact::{Arrival, Direction, Endpoint, Party};
+use jackfield_domain::contact::{Arrival, Direction, Party};
 use jackfield_domain::tenant::address::{Address, AddressKind, Channel, e164};
 
 use super::form::{Form, Pair};
 use super::heard::heard;
+use crate::party::{VALUE_BYTES_MAX, bounded, endpoint, id, party};
 use crate::provider::{Glance, Parsed, Place, Raw, Step, Unreadable};
 use crate::token::PARAMETER;
 
-/// Longest party or id that is taken: a SIP URI with parameters is about 200 bytes.
-const VALUE_BYTES_MAX: usize = 512;
 /// Most X- headers that are handed on; a SIP call seldom has ten.
 const HEADERS_MAX: usize = 32;
 /// Longest value of an X- header: SIP stacks cut longer ones themselves.
 const HEADER_BYTES_MAX: usize = 1_024;
-
-/// A withheld number arrives as the word on a keypad: ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN, UNAVAILABLE.
-const KEYPAD_WORDS: [&str; 5] = ["+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253"];
-/// Or as the word itself, in a SIP address or alone.
-const WORDS: [&str; 5] = ["anonymous", "restricted", "blocked", "unknown", "unavailable"];
 
 /// Which of our URLs was called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,12 +64,12 @@ pub(super) fn glance(raw: &Raw<'_>) -> Result<Glance, Unreadable> {
     let hook = Hook::of(raw.tail)?;
     let form = Form::of(raw)?;
     let step = step(hook, raw)?;
-    let address = match hook {
+    let addresses = match hook {
         // On a target's own leg To is the target, whom anybody may have bound.
-        Hook::Whisper => None,
-        _ => our_side(&form)?.and_then(address_of),
+        Hook::Whisper => Vec::new(),
+        _ => our_side(&form)?.and_then(address_of).into_iter().collect(),
     };
-    Ok(Glance { address, account: form.one("AccountSid")?.map(str::to_owned), step })
+    Ok(Glance { addresses, release: None, account: form.one("AccountSid")?.map(str::to_owned), step })
 }
 
 /// What it says.
@@ -91,6 +85,7 @@ pub(super) fn parse(raw: &Raw<'_>) -> Result<Parsed, Unreadable> {
         heard: heard.unwrap_or(Heard::Nothing),
         event_material: material(raw, &form)?,
         sensitive_possible: form.one("Digits")?.is_some() || form.one("SpeechResult")?.is_some(),
+        asked: String::new(),
     })
 }
 
@@ -157,34 +152,6 @@ fn arrival(hook: Hook, form: &Form<'_>) -> Result<Arrival, Unreadable> {
         headers: headers(form),
         extras: extras(hook, form)?,
     })
-}
-
-fn id(text: &str) -> Result<String, Unreadable> {
-    if bounded(text)?.bytes().all(|byte| byte.is_ascii_graphic()) {
-        Ok(text.to_owned())
-    } else {
-        Err(Unreadable::Malformed("a call's id has spaces or letters that are not ASCII"))
-    }
-}
-
-fn bounded(text: &str) -> Result<&str, Unreadable> {
-    if text.len() <= VALUE_BYTES_MAX { Ok(text) } else { Err(Unreadable::TooMuch("a party or an id is longer than 512 bytes")) }
-}
-
-fn endpoint(raw: Option<&str>) -> Result<Endpoint, Unreadable> {
-    let raw = bounded(raw.unwrap_or_default())?;
-    Ok(Endpoint { raw: raw.to_owned(), e164: e164(raw) })
-}
-
-/// A withheld number keeps what arrived, but is no number that anybody could call.
-fn party(mut address: Endpoint) -> Party {
-    let bare = address.raw.split_once(':').map_or(address.raw.as_str(), |(_, rest)| rest);
-    let user = bare.split('@').next().unwrap_or(bare);
-    let anonymous = user.is_empty() || KEYPAD_WORDS.contains(&user) || WORDS.iter().any(|word| user.eq_ignore_ascii_case(word));
-    if anonymous {
-        address.e164 = None;
-    }
-    Party { address, anonymous, ..Party::default() }
 }
 
 /// STIR/SHAKEN, as in `TN-Validation-Passed-A`.

@@ -35,6 +35,7 @@ pub(in crate::twilio) fn connection() -> Connection {
         unbound: None,
         speaker_url: Some("wss://speak.example/relay".to_owned()),
         voice: None,
+        options: std::collections::BTreeMap::new(),
         created: 0,
     }
 }
@@ -68,7 +69,7 @@ impl Request {
     fn raw(&self) -> Raw<'_> {
         let path = self.target.split('?').next().unwrap();
         let tail = path.strip_prefix("/hooks/acme-twilio/").unwrap();
-        Raw { method: &self.method, tail, path_and_query: &self.target, headers: &self.headers, body: &self.body }
+        Raw { method: &self.method, tail, path_and_query: &self.target, headers: &self.headers, body: &self.body, peer: None, now: 0 }
     }
 
     fn signed(mut self, token: &str) -> Self {
@@ -112,15 +113,15 @@ fn every_recorded_webhook_is_read_as_its_case_says() {
     for case in cases() {
         let expected: Value = serde_json::from_str(&read_fixture(&format!("{case}/expected.json"))).unwrap();
         let request = Request::read(&case);
-        let glance = Twilio.glance(&request.raw()).unwrap_or_else(|error| panic!("{case}: {error}"));
+        let glance = Twilio.glance(&request.raw(), &connection()).unwrap_or_else(|error| panic!("{case}: {error}"));
         let seen = json!({
-            "address": glance.address.map(|address| address.to_string()),
+            "address": glance.addresses.first().map(ToString::to_string),
             "account": glance.account,
             "place": glance.step.map(|step| place_name(step.place)),
         });
         assert_eq!(seen, expected["glance"], "{case}: at a glance");
         assert!(glance.step.is_none_or(|step| step.turn == 2), "{case}: the turn");
-        let parsed = Twilio.parse(&request.raw()).unwrap_or_else(|error| panic!("{case}: {error}"));
+        let parsed = Twilio.parse(&request.raw(), &connection()).unwrap_or_else(|error| panic!("{case}: {error}"));
         assert_eq!(serde_json::to_value(&parsed.arrival).unwrap(), expected["arrival"], "{case}: the arrival");
         assert_eq!(serde_json::to_value(&parsed.heard).unwrap(), expected["heard"], "{case}: what was heard");
         assert_eq!(json!(parsed.ignored), expected["ignored"], "{case}: ignored");
@@ -197,8 +198,8 @@ fn bad_requests_get_a_clear_status() {
         let mut headers = HeaderMap::new();
         headers.extend(content_type.map(|value| (http::header::CONTENT_TYPE, HeaderValue::from_static(value))));
         let (target, body) = (format!("/hooks/acme-twilio/{tail}{query}"), Bytes::copy_from_slice(body));
-        let raw = Raw { method: &method, tail, path_and_query: &target, headers: &headers, body: &body };
-        Twilio.glance(&raw).map(|_| ()).and_then(|()| Twilio.parse(&raw).map(|_| ())).map_err(|error| error.status())
+        let raw = Raw { method: &method, tail, path_and_query: &target, headers: &headers, body: &body, peer: None, now: 0 };
+        Twilio.glance(&raw, &connection()).map(|_| ()).and_then(|()| Twilio.parse(&raw, &connection()).map(|_| ())).map_err(|error| error.status())
     };
     const FORM: Option<&str> = Some("application/x-www-form-urlencoded");
     const GOOD: &[u8] = b"CallSid=CA1&From=%2B14155550100&To=%2B18005551234&CallStatus=ringing";
@@ -232,7 +233,7 @@ fn a_retried_request_is_the_same_event_and_another_is_not() {
     let material = |case: &str, change: &dyn Fn(&mut Request)| {
         let mut request = Request::read(case);
         change(&mut request);
-        Twilio.parse(&request.raw()).unwrap().event_material
+        Twilio.parse(&request.raw(), &connection()).unwrap().event_material
     };
     let first = material("gather-digits", &|_| {});
     let retried = |request: &mut Request| {
@@ -262,7 +263,7 @@ fn a_withheld_number_is_nobodys() {
     ] {
         let mut request = Request::read("voice-inbound");
         request.body = format!("CallSid=CA1&To=%2B18005551234&From={from}").into();
-        let customer = Twilio.parse(&request.raw()).unwrap().arrival.customer;
+        let customer = Twilio.parse(&request.raw(), &connection()).unwrap().arrival.customer;
         assert!(customer.anonymous && customer.address.e164.is_none(), "{from}");
     }
 }
@@ -362,7 +363,7 @@ fn without_a_contact_the_route_is_spoken_and_else_the_last_words() {
 fn the_provider_is_found_by_its_name() {
     assert_eq!(provider("twilio").map(|provider| provider.name()), Some("twilio"));
     assert!(provider("Twilio").is_none());
-    let acknowledged = Twilio.acknowledge();
+    let acknowledged = Twilio.acknowledge("");
     assert_eq!((acknowledged.status, acknowledged.body.len()), (204, 0));
 }
 
@@ -384,9 +385,9 @@ proptest! {
             headers.insert(SIGNATURE_HEADER, value);
         }
         let target = format!("/hooks/acme-twilio/{tail}?{query}");
-        let raw = Raw { method: &method, tail, path_and_query: &target, headers: &headers, body: &body };
-        let _glanced = Twilio.glance(&raw);
-        let _parsed = Twilio.parse(&raw);
+        let raw = Raw { method: &method, tail, path_and_query: &target, headers: &headers, body: &body, peer: None, now: 0 };
+        let _glanced = Twilio.glance(&raw, &connection());
+        let _parsed = Twilio.parse(&raw, &connection());
         prop_assert!(Twilio.verify(&raw, &connection()).is_err());
     }
 }

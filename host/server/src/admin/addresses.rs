@@ -13,7 +13,7 @@ use jackfield_domain::id::{ConnectionId, FlowName, TenantId};
 use jackfield_domain::ports::rows::{CommitError, Expect};
 use jackfield_domain::quota::things::Thing;
 use jackfield_domain::refusal::Code;
-use jackfield_domain::tenant::address::{Address, Binding};
+use jackfield_domain::tenant::address::{Address, Binding, route};
 use jackfield_domain::tenant::connection::Connection;
 use jackfield_providers::provider::provider;
 use jackfield_store::Found;
@@ -116,6 +116,7 @@ async fn write(app: &App, inside: &Inside, new: NewBinding, status: StatusCode) 
         let counting = Counting::of(&app.store, &things::path(&inside.tenant), &[(Thing::Addresses, i64::from(there.is_none()))]).await?;
         let flow = flow(inside, &new.flow).await?;
         let connection = connection(app, inside, &new.connection).await?;
+        own_lines_only(inside, &new.address, &connection.row, &inside.asked)?;
         let actions = releases::live_actions(app, inside, &flow.row).await?;
         let notes = check(&actions, &connection.row)?;
         let binding = Binding {
@@ -142,6 +143,21 @@ async fn write(app: &App, inside: &Inside, new: NewBinding, status: StatusCode) 
         }
     }
     Err(Problem::new(Code::Busy, "too many addresses are being bound at once; try again"))
+}
+
+/// A prefix or a default catches what is bound to nobody, so it is for lines of the tenant's own: on a shared one it would catch what is
+/// another tenant's tomorrow. Whoever is above may know better.
+fn own_lines_only(inside: &Inside, address: &Address, connection: &Connection, asked: &Asked) -> Result<(), Problem> {
+    let Some(named) = route::connection_of(address) else { return Ok(()) };
+    if named != connection.id.as_str() {
+        let detail = format!("{address} is about connection {named}; bind it to that one");
+        return Err(Problem::at(Code::Invalid, "connection", detail));
+    }
+    if connection.tenant == inside.tenant.id {
+        return Ok(());
+    }
+    asked.principal.demand_above(&inside.tenant, "a prefix or a default on a connection of another tenant")?;
+    Ok(())
 }
 
 /// Says by whom an address is bound, to those who may know.

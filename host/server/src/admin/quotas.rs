@@ -142,6 +142,7 @@ pub(crate) async fn report_tokens(State(app): State<Arc<App>>, inside: Inside, B
         status: StatusCode::CREATED.as_u16(),
         content_type: "application/json".to_owned(),
         body: answer.to_string().into_bytes(),
+        headers: Vec::new(),
         answered: app.clock.now(),
     };
     if inside.store.get::<Retry>(&kept.id).await.map_err(unread)?.is_some() {

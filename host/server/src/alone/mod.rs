@@ -168,6 +168,10 @@ impl About<'_> {
             },
             caller: &caller,
             directory: &around.directory,
+            asked: "",
+            ran: None,
+            now: 0,
+            alone: true,
         };
         let steps: Vec<Step<'_>> =
             levels.iter().map(|level| Step { by: level.by, routes: &level.routes, directory: &level.directory }).collect();

@@ -25,7 +25,13 @@ pub(super) struct Runnable {
 /// Step 5's gift: what is tried, in order, under which pass; or why nothing is.
 pub(super) type Plan = Result<(Pass, Vec<Runnable>), Barred>;
 
-pub(super) async fn assign(app: &App, visit: &mut Visit, admitted: Result<Pass, Barred>, now: Moment) -> Result<Plan, StoreFault> {
+pub(super) async fn assign(
+    app: &App,
+    visit: &mut Visit,
+    admitted: Result<Pass, Barred>,
+    asked: Option<&str>,
+    now: Moment,
+) -> Result<Plan, StoreFault> {
     let pass = match admitted {
         Ok(pass) => pass,
         Err(barred) => return Ok(Err(barred)),
@@ -39,7 +45,12 @@ pub(super) async fn assign(app: &App, visit: &mut Visit, admitted: Result<Pass, 
     if visit.flow.as_ref().zip(visit.contact.release).is_some_and(|(flow, release)| is_withdrawn(flow, release)) {
         return Ok(Err(Barred::Withdrawn));
     }
-    let pinned = visit.contact.release.or(tested).or_else(|| visit.flow.as_ref().and_then(|flow| flow.live_at(now)));
+    let by_name = |flow: &Flow| match asked {
+        // Whoever asks for one that is not there must not get another.
+        Some(asked) => flow.named(asked, now),
+        None => flow.live_at(now),
+    };
+    let pinned = visit.contact.release.or(tested).or_else(|| visit.flow.as_ref().and_then(|flow| by_name(flow)));
     let Some(first) = find(app, visit, pinned, AnsweredBy::Plugin).await? else {
         return Ok(Err(Barred::NoRelease));
     };

@@ -4,7 +4,8 @@
 //! meanwhile, that is kept and the commit goes on, and anything else is a conflict that runs the event again. What the plugin's own
 //! compare-and-set expected is a guard of the same batch.
 
-use jackfield_domain::contact::after::Decided;
+use jackfield_domain::contact::Phase;
+use jackfield_domain::contact::after::{Decided, HANDED_OVER};
 use jackfield_domain::contact::decision::Action;
 use jackfield_domain::id::Digest;
 use jackfield_domain::ports::rows::{CommitError, Expect, RowsFault};
@@ -34,8 +35,8 @@ pub(super) async fn commit(app: &App, visit: &mut Visit, settled: &Settled, repl
         let turn = trail(app, visit, settled, reply, parsed);
         let mut change = batch(app, visit, settled, &turn, reply, parsed).put(&visit.contact, expect);
         if visit.revision.is_none() {
-            let contact = &visit.contact;
-            change = change.platform(|platform| platform.home(contact)).seen(&contact.arrival.customer.address.raw, &contact.id).await?;
+            let (contact, again) = (&visit.contact, visit.again);
+            change = change.platform(|platform| platform.home(contact, again)).seen(&contact.arrival.customer.address.raw, &contact.id).await?;
         }
         change = live(change, visit, settled, parsed);
         if let Some((space, effects)) = &settled.effects {
@@ -49,7 +50,7 @@ pub(super) async fn commit(app: &App, visit: &mut Visit, settled: &Settled, repl
                 if visit.revision.is_none() {
                     app.keeping.began(&visit.tenant.id);
                 }
-                if hangs_up(settled) {
+                if visit.contact.phase == Phase::Ended || hangs_up(settled) {
                     visit.quota.over(&visit.contact.id);
                 }
                 return Ok(Outcome::Committed);
@@ -67,7 +68,7 @@ pub(super) async fn commit(app: &App, visit: &mut Visit, settled: &Settled, repl
 /// Keeps that the contact is live, or that this decision ends it: not every provider is told to report the end.
 fn live(change: Change, visit: &Visit, settled: &Settled, parsed: &Parsed) -> Change {
     let contact = &visit.contact;
-    if hangs_up(settled) {
+    if contact.phase == Phase::Ended || hangs_up(settled) {
         return change.platform(|platform| platform.over(&contact.id));
     }
     match visit.quota.live_row(contact, parsed.at) {
@@ -121,6 +122,11 @@ fn apply(visit: &mut Visit, settled: &Settled, parsed: &Parsed) {
         now: parsed.at,
     };
     let left_out = visit.contact.take(&decided);
+    if parsed.provider.hands_over(&parsed.connection) && visit.contact.is_handed_over(settled.decision.actions()) {
+        visit.contact.phase = Phase::Ended;
+        visit.contact.ended = Some(parsed.at);
+        visit.contact.end_cause = Some(HANDED_OVER.to_owned());
+    }
     visit.notes.extend(left_out);
     if let Some((_, effects)) = &settled.effects {
         visit.contact.state_bytes = effects.contact_state_bytes;
@@ -161,6 +167,7 @@ pub(super) fn kept_reply(visit: &Visit, reply: &Reply, parsed: &Parsed) -> Retry
         status: reply.status,
         content_type: reply.content_type.to_owned(),
         body: reply.body.to_vec(),
+        headers: reply.headers.clone(),
         answered: parsed.at,
     }
 }
@@ -198,7 +205,7 @@ fn trail(app: &App, visit: &Visit, settled: &Settled, reply: &Reply, parsed: &Pa
             admitted_us: now_us.saturating_sub(spent_us),
             invoked_us: now_us,
             rendered_us: now_us,
-            deadline_us: parsed.provider.deadline_ms().saturating_mul(1_000),
+            deadline_us: parsed.provider.deadline_ms(&parsed.connection).saturating_mul(1_000),
         },
         trace: parsed.trace.clone(),
     }

@@ -12,7 +12,7 @@ use jackfield_domain::budget::DEADLINE_RESERVE_MS;
 use jackfield_domain::contact::open::Heard;
 use jackfield_domain::contact::{Arrival, Contact, Moment};
 use jackfield_domain::id::{ConnectionId, ContactId, FlowName, TenantId};
-use jackfield_domain::tenant::address::Address;
+use jackfield_domain::tenant::address::{Address, Channel};
 use jackfield_domain::tenant::connection::Connection;
 use jackfield_providers::provider::{Provider, Step, Unreadable};
 
@@ -38,6 +38,10 @@ pub(super) struct Parsed {
     pub step: Option<Step>,
     pub arrival: Arrival,
     pub heard: Heard,
+    /// What kind of answer was asked for, in the provider's own words.
+    pub asked: String,
+    /// Which release the request asks for, by alias or number.
+    pub release: Option<String>,
     /// True where the provider tells what nobody asked for.
     pub ignored: bool,
     /// Keyed digest of what identifies the event.
@@ -55,8 +59,13 @@ pub(super) struct Parsed {
 impl Parsed {
     /// What is left of the provider's deadline after the reserve for rendering and the commit.
     pub(super) fn time_left(&self) -> Duration {
-        let whole = Duration::from_millis(self.provider.deadline_ms().saturating_sub(DEADLINE_RESERVE_MS));
+        let whole = Duration::from_millis(self.provider.deadline_ms(&self.connection).saturating_sub(DEADLINE_RESERVE_MS));
         whole.saturating_sub(self.begun.elapsed())
+    }
+
+    /// True where a contact that is over is not the one that this event belongs to: the next message begins a new one.
+    pub(super) fn begins_anew(&self, contact: &Contact) -> bool {
+        self.step.is_none() && begins_anew(contact, &self.heard, self.provider, &self.connection, self.at)
     }
 
     /// The lane that the contact's events share: also before it has an id.
@@ -131,7 +140,7 @@ pub(super) async fn parse(app: &App, received: &Received, resolved: Resolved) ->
         let refused = RefusedRequest { forms_tried: unverified.forms_tried, url_seen: unverified.url_seen, ..entry };
         TurnedAway::Refused { status: StatusCode::FORBIDDEN, refused }
     })?;
-    let parsed = provider.parse(&raw).map_err(|unreadable| TurnedAway::unreadable(received, &connection, &unreadable))?;
+    let parsed = provider.parse(&raw, &connection).map_err(|unreadable| TurnedAway::unreadable(received, &connection, &unreadable))?;
 
     let platform = app.store.platform();
     let known = match &glance.step {
@@ -146,7 +155,8 @@ pub(super) async fn parse(app: &App, received: &Received, resolved: Resolved) ->
             .contact(&id)
             .await?
             .map(|found| found.row)
-            .filter(|contact| is_of(contact, &connection, &parsed.arrival)),
+            .filter(|contact| is_of(contact, &connection, &parsed.arrival))
+            .filter(|contact| glance.step.is_some() || !begins_anew(contact, &parsed.heard, provider, &connection, received.at)),
         None => None,
     };
     let (tenant, flow, address, contact, rule, priority) = match (home, binding) {
@@ -158,7 +168,7 @@ pub(super) async fn parse(app: &App, received: &Received, resolved: Resolved) ->
             let rule = format!("address {} is bound to flow {} through connection {}", binding.address, binding.flow, binding.connection);
             (binding.tenant, binding.flow, binding.address, None, rule, binding.priority)
         }
-        _ => return Err(nobodys(received, &connection, provider, glance.address.as_ref()).into()),
+        _ => return Err(nobodys(received, &connection, provider, &glance.addresses).into()),
     };
     let event_id = app.store.tenant(&tenant).keyed_digest("event", &parsed.event_material).await?;
     Ok(Parsed {
@@ -174,6 +184,8 @@ pub(super) async fn parse(app: &App, received: &Received, resolved: Resolved) ->
         arrival: parsed.arrival,
         heard: parsed.heard,
         ignored: parsed.ignored,
+        asked: parsed.asked,
+        release: glance.release,
         event_id,
         at: received.at,
         begun: received.begun,
@@ -183,13 +195,20 @@ pub(super) async fn parse(app: &App, received: &Received, resolved: Resolved) ->
     })
 }
 
+/// Ids of conversations, and of calls that were handed over, come again. A call that reports its end has an id of its own, and what comes
+/// after its end is late.
+fn begins_anew(contact: &Contact, heard: &Heard, provider: &dyn Provider, connection: &Connection, now: Moment) -> bool {
+    let may = contact.channel != Channel::Voice || provider.hands_over(connection);
+    may && matches!(heard, Heard::Arrival | Heard::Message(_)) && contact.is_over(now, contact.heard.max(contact.started))
+}
+
 /// A step token finds a contact; that the request is about the same call is the provider's word, which is signed.
 fn is_of(contact: &Contact, connection: &Connection, arrival: &Arrival) -> bool {
     contact.connection == connection.id && contact.arrival.provider_contact == arrival.provider_contact
 }
 
-fn nobodys(received: &Received, connection: &Connection, provider: &dyn Provider, address: Option<&Address>) -> TurnedAway {
-    let what = address.map_or_else(|| "an address that cannot be read".to_owned(), ToString::to_string);
+fn nobodys(received: &Received, connection: &Connection, provider: &dyn Provider, addresses: &[Address]) -> TurnedAway {
+    let what = addresses.first().map_or_else(|| "an address that cannot be read".to_owned(), ToString::to_string);
     let detail = format!("{what} is bound to no flow through connection {}; bind it with `jackfield address bind`", connection.id);
     let refused = refused(received, connection, "unbound-address", detail);
     match &connection.unbound {

@@ -1,7 +1,7 @@
 //! Renders the decision in the provider's form (step 8). It cannot fail: a decision is valid by construction.
 
 use jackfield_domain::contact::open::Begun;
-use jackfield_providers::provider::{Place, Reply, Scene};
+use jackfield_providers::provider::{Place, Ran, Reply, Scene};
 
 use jackfield_store::StoreFault;
 
@@ -21,11 +21,16 @@ pub(super) fn scene<'a>(visit: &'a Visit, parsed: &'a Parsed) -> Scene<'a> {
         entry: Some(&visit.contact.address),
         caller: &visit.contact.arrival.customer.address,
         directory: &visit.directory,
+        asked: &parsed.asked,
+        ran: None,
+        now: parsed.at,
+        alone: false,
     }
 }
 
 pub(super) fn render(visit: &Visit, settled: &Settled, parsed: &Parsed) -> Reply {
-    parsed.provider.render(&settled.decision, &scene(visit, parsed))
+    let ran = Ran { release: visit.contact.release, answered_by: settled.answered_by, attempts: &settled.attempts };
+    parsed.provider.render(&settled.decision, &Scene { ran: Some(ran), ..scene(visit, parsed) })
 }
 
 /// What a dialled target hears on its own leg. No plugin is asked, and the contact does not change.

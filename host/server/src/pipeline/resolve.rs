@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use jackfield_domain::fallback::last_words;
-use jackfield_domain::tenant::address::Binding;
+use jackfield_domain::tenant::address::{Binding, route};
 use jackfield_domain::tenant::connection::Connection;
 use jackfield_providers::provider::{Glance, Provider, Raw, provider};
+use jackfield_store::StoreFault;
 
 use super::{Received, Stopped, TurnedAway};
 use crate::app::App;
@@ -30,6 +31,8 @@ pub(super) fn raw(received: &Received) -> Raw<'_> {
         path_and_query: &received.path_and_query,
         headers: &received.headers,
         body: &received.body,
+        peer: received.peer,
+        now: received.at,
     }
 }
 
@@ -43,10 +46,19 @@ pub(super) async fn resolve(app: &App, received: &Received) -> Result<Resolved, 
         return Err(TurnedAway::NoConnection.into());
     };
     app.statics.keep(&connection.id, found.revision, || provider.render_unbound(&last_words(), &connection));
-    let glance = provider.glance(&raw(received)).map_err(|unreadable| TurnedAway::unreadable(received, &connection, &unreadable))?;
-    let binding = match &glance.address {
-        Some(address) => platform.binding(address).await?.map(|found| found.row).filter(|binding| binding.connection == connection.id),
-        None => None,
-    };
+    let glance = provider.glance(&raw(received), &connection).map_err(|unreadable| TurnedAway::unreadable(received, &connection, &unreadable))?;
+    let binding = bound(app, &connection, &glance).await?;
     Ok(Resolved { connection, provider, glance, binding })
+}
+
+/// Where what was dialled leads through this connection. Exact beats prefix beats domain beats default; of several exact ones the
+/// provider's order decides.
+async fn bound(app: &App, connection: &Connection, glance: &Glance) -> Result<Option<Binding>, StoreFault> {
+    for address in route::candidates(&connection.id, &glance.addresses) {
+        let found = app.store.platform().binding(&address).await?.map(|found| found.row);
+        if let Some(binding) = found.filter(|binding| binding.connection == connection.id) {
+            return Ok(Some(binding));
+        }
+    }
+    Ok(None)
 }

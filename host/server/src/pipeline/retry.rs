@@ -20,6 +20,7 @@ pub(super) async fn answered_before(app: &App, parsed: &Parsed) -> Result<Option
     Ok(found.map(|found| {
         app.metrics.repeat();
         tracing::info!(%contact, "a retry got the reply that its event had");
-        Outgoing { status: found.row.status, content_type: found.row.content_type, body: found.row.body.into() }
+        let Retry { status, content_type, body, headers, .. } = found.row;
+        Outgoing { status, content_type, body: body.into(), headers }
     }))
 }

@@ -38,6 +38,8 @@ pub(super) struct Visit {
     pub directory_revision: u64,
     /// True where the contact came here from another flow, by a plugin's wish.
     pub moved: bool,
+    /// True where the provider's id of the contact was that of one that is over.
+    pub again: bool,
     /// What the host did by itself, for the trail.
     pub notes: Vec<String>,
     /// What ran for this event before, in vain: its commit met a conflict.
@@ -59,6 +61,8 @@ pub(super) async fn load(app: &App, parsed: &Parsed) -> Result<Visit, StoreFault
         Some(id) => scope.contact(&id).await?,
         None => None,
     };
+    let again = kept.as_ref().is_some_and(|found| parsed.begins_anew(&found.row));
+    let kept = kept.filter(|_| !again);
     let (contact, revision) = match kept {
         Some(found) => (found.row, Some(found.revision)),
         None => (begin(&around.tenant, parsed), None),
@@ -77,6 +81,7 @@ pub(super) async fn load(app: &App, parsed: &Parsed) -> Result<Visit, StoreFault
         directory_revision: around.directory_revision,
         around,
         moved: false,
+        again,
         notes: Vec::new(),
         lost: Vec::new(),
     })
@@ -104,6 +109,7 @@ fn begin(tenant: &Tenant, parsed: &Parsed) -> Contact {
         plan: tenant.plan,
         language: tenant.language.clone(),
         started: parsed.at,
+        heard: parsed.at,
         ended: None,
         end_cause: None,
         phase: Phase::Running,

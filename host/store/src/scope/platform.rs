@@ -305,8 +305,9 @@ impl PlatformChange {
         self
     }
 
-    /// Remembers where a contact lives: by its own id, and by its provider's where the provider has one. Both at most once.
-    pub fn home(mut self, contact: &Contact) -> Self {
+    /// Remembers where a contact lives: by its own id, and by its provider's where the provider has one. Both at most once, unless the
+    /// provider's id comes `again`, for a conversation that begins anew: then it leads to the new one.
+    pub fn home(mut self, contact: &Contact, again: bool) -> Self {
         self.steps.put(home_key(&contact.id), &contact.tenant, Sealing::None, Expect::Absent);
         if !contact.arrival.provider_contact.is_empty() {
             self.steps.push(Step::Call {
@@ -314,6 +315,7 @@ impl PlatformChange {
                 provider_contact: contact.arrival.provider_contact.clone(),
                 tenant: contact.tenant.clone(),
                 contact: contact.id,
+                expect: if again { Expect::Anything } else { Expect::Absent },
             });
         }
         self

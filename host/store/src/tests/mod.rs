@@ -63,6 +63,7 @@ fn connection(name: &str, owner: &str) -> Connection {
         unbound: None,
         speaker_url: None,
         voice: None,
+        options: std::collections::BTreeMap::new(),
         created: 1,
     }
 }
@@ -119,6 +120,7 @@ fn contact(owner: &str, at: u64, nth: u8) -> Contact {
         plan: Plan::Standard,
         language: "de".to_owned(),
         started: at,
+        heard: at,
         ended: None,
         end_cause: None,
         phase: Phase::Running,

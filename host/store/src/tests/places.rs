@@ -138,9 +138,9 @@ async fn nothing_secret_or_personal_lies_open_in_the_rows() {
     let scope = store.tenant(&id("acme"));
     let here = contact("acme", 1_000, 1);
     let settings = SettingsRevision { revision: 1, value: json!({ "k": SECRET }), written: 1, by: "operator".to_owned() };
-    let retry = Retry { id: retry_id(&here), status: 200, content_type: String::new(), body: SECRET.into(), answered: 1 };
+    let retry = Retry { id: retry_id(&here), status: 200, content_type: String::new(), body: SECRET.into(), answered: 1, headers: Vec::new() };
     let change = scope.change().put(&here, Expect::Absent).turn(&turn(&here, 1, SECRET)).put(&retry, Expect::Absent);
-    let change = change.put(&SettingsRow { level: None, settings }, Expect::Absent).platform(|rows| rows.home(&here));
+    let change = change.put(&SettingsRow { level: None, settings }, Expect::Absent).platform(|rows| rows.home(&here, false));
     change.seen(CALLER, &here.id).await.unwrap().commit().await.unwrap();
     let all = crate::keys::everything();
     let page = rows.scan(&all.from, &all.to, usize::MAX, false).await.unwrap();
@@ -163,11 +163,11 @@ async fn a_retry_gets_the_same_bytes_whatever_they_are() {
     let scope = store.tenant(&id("acme"));
     let here = contact("acme", 1, 1);
     for body in [b"<Response/>".to_vec(), vec![0xff, 0, 1], Vec::new(), vec![b'"'; 100_000]] {
-        let retry = Retry { id: retry_id(&here), status: 200, content_type: "text/xml".to_owned(), body, answered: 1 };
+        let retry = Retry { id: retry_id(&here), status: 200, content_type: "text/xml".to_owned(), body, answered: 1, headers: Vec::new() };
         scope.change().put(&retry, Expect::Anything).commit().await.unwrap();
         assert_eq!(scope.get::<Retry>(&retry.id).await.unwrap().unwrap().row, retry);
     }
-    let taken = Retry { id: retry_id(&here), status: 500, content_type: String::new(), body: Vec::new(), answered: 2 };
+    let taken = Retry { id: retry_id(&here), status: 500, content_type: String::new(), body: Vec::new(), answered: 2, headers: Vec::new() };
     assert!(scope.change().put(&taken, Expect::Absent).commit().await.is_err());
 }
 

@@ -87,6 +87,10 @@ impl Stage {
             entry: Some(&self.entry),
             caller: &self.caller,
             directory: &self.directory,
+            asked: "",
+            ran: None,
+            now: 0,
+            alone: false,
         }
     }
 

@@ -3,6 +3,9 @@
 //! Providers parse the dialled side with it, the admin API what an operator types. The caller's address is never one: an
 //! address is what is dialled, and finds its tenant.
 
+pub mod phone;
+pub mod route;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -67,6 +70,10 @@ pub enum AddressKind {
     SipUser,
     /// A business id.
     BusinessId,
+    /// Whatever begins so on one connection, as `connection/beginning`: [`route::prefix`].
+    Prefix,
+    /// Whatever else comes through one connection: [`route::default`].
+    Any,
 }
 
 impl AddressKind {
@@ -79,6 +86,8 @@ impl AddressKind {
             Self::PhoneNumberId => "phone-number-id",
             Self::SipUser => "sip-user",
             Self::BusinessId => "business-id",
+            Self::Prefix => "prefix",
+            Self::Any => "any",
         }
     }
 }
@@ -86,13 +95,22 @@ impl AddressKind {
 impl FromStr for AddressKind {
     type Err = BadId;
     fn from_str(text: &str) -> Result<Self, BadId> {
-        [Self::Number, Self::QueueArn, Self::Domain, Self::PhoneNumberId, Self::SipUser, Self::BusinessId]
-            .into_iter()
+        [
+            Self::Number,
+            Self::QueueArn,
+            Self::Domain,
+            Self::PhoneNumberId,
+            Self::SipUser,
+            Self::BusinessId,
+            Self::Prefix,
+            Self::Any,
+        ]
+        .into_iter()
             .find(|k| k.as_str() == text)
             .ok_or(BadId {
                 what: "address kind",
                 given: text.chars().take(80).collect(),
-                rule: "use number, queue-arn, domain, phone-number-id, sip-user or business-id",
+                rule: "use number, queue-arn, domain, phone-number-id, sip-user, business-id, prefix or any",
             })
     }
 }
@@ -117,6 +135,8 @@ impl Address {
         let value_kept = match kind {
             AddressKind::Number => e164(value).ok_or_else(|| refuse("use a telephone number in E.164, for example +18005551234"))?,
             AddressKind::Domain => value.trim_end_matches('.').to_ascii_lowercase(),
+            AddressKind::Prefix if !route::is_prefix(value) => return Err(refuse("use connection/beginning, for example pbx/+4930")),
+            AddressKind::Any if value.parse::<ConnectionId>().is_err() => return Err(refuse("use the name of a connection")),
             _ => value.to_owned(),
         };
         let sound = !value_kept.is_empty()
