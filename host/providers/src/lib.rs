@@ -6,11 +6,16 @@
 //! It must not open a socket, read a clock or know a tenant's plugin: it gets bytes and gives bytes, so that every hook of every
 //! provider can be tested with a file.
 
+pub mod connect;
 mod connection;
 mod json;
+pub mod kamailio;
+pub mod native;
 pub mod options;
 mod party;
 pub mod provider;
 mod secrets;
+pub mod sip;
+mod targets;
 pub mod token;
 pub mod twilio;

@@ -17,7 +17,7 @@ use jackfield_domain::fallback::{Abilities, AnsweredBy, Inability, last_words};
 use jackfield_domain::flow::release::ReleaseNumber;
 use jackfield_domain::id::ContactId;
 use jackfield_domain::refusal::{Code, Refusal};
-use jackfield_domain::tenant::address::Address;
+use jackfield_domain::tenant::address::{Address, Channel};
 use jackfield_domain::tenant::connection::Connection;
 use jackfield_domain::tenant::directory::Directory;
 use jackfield_domain::trail::AttemptRecord;
@@ -58,6 +58,9 @@ pub struct Glance {
     pub addresses: Vec<Address>,
     /// The provider's id of the account.
     pub account: Option<String>,
+    /// True where all that are bound must lead to one tenant or to those below it: they say the same thing in several ways, and where they
+    /// do not, somebody lies.
+    pub must_agree: bool,
     /// Which release the request asks for, by alias or number, where a provider has a word for that.
     pub release: Option<String>,
     /// Where in a contact it belongs, if one of our URLs was called back.
@@ -184,6 +187,8 @@ pub struct Ran<'a> {
     pub release: Option<ReleaseNumber>,
     /// Who answered.
     pub answered_by: AnsweredBy,
+    /// The code of why no plugin ran, where none did.
+    pub barred: Option<&'static str>,
     /// Every attempt.
     pub attempts: &'a [AttemptRecord],
 }
@@ -254,6 +259,11 @@ pub struct Scene<'a> {
 pub trait Provider: Send + Sync {
     /// As connections name it.
     fn name(&self) -> &'static str;
+
+    /// By what its contacts are carried.
+    fn channels(&self) -> &'static [Channel] {
+        &[Channel::Voice]
+    }
 
     /// How long after a complete request the reply must have left, in milliseconds: the provider's own number, unless the connection
     /// says that its owner set a shorter one there.
@@ -333,6 +343,12 @@ pub trait Provider: Send + Sync {
         Reply::ok("application/json", "{}")
     }
 
+    /// How a request that ends before anybody hears of it is turned away: a status, in the form that the provider's clients understand. It
+    /// tells a stranger nothing.
+    fn refuse(&self, status: u16) -> Reply {
+        Reply::empty(status)
+    }
+
     /// Checks, before any contact, whether a plugin's listed actions can be rendered. Gives back what will be done in a lesser way
     /// than asked, one sentence each; a refusal names the action.
     fn bindable(&self, actions: &[String], connection: &Connection) -> Result<Vec<String>, Refusal> {
@@ -367,11 +383,15 @@ impl<P: Provider + ?Sized> Abilities for InScene<'_, P> {
 }
 
 /// Every provider, by the names that connections use.
-pub const NAMES: [&str; 1] = [crate::twilio::NAME];
+pub const NAMES: [&str; 5] = [crate::connect::NAME, crate::kamailio::NAME, crate::native::NAME, crate::sip::NAME, crate::twilio::NAME];
 
 /// The provider of that name.
 pub fn provider(name: &str) -> Option<&'static dyn Provider> {
     match name {
+        crate::connect::NAME => Some(&crate::connect::Connect),
+        crate::kamailio::NAME => Some(&crate::kamailio::Kamailio),
+        crate::native::NAME => Some(&crate::native::Native),
+        crate::sip::NAME => Some(&crate::sip::Sip),
         crate::twilio::NAME => Some(&crate::twilio::Twilio),
         _ => None,
     }

@@ -217,6 +217,9 @@ fn greeting(config: &Config, server: &serve::Server) -> String {
         format!("  memory     {}", server.app.memory.get().map(ToString::to_string).unwrap_or_default()),
         format!("  compiler   {}", quarantine::in_words(server.app.runtime.probed())),
     ];
+    if let Some(at) = server.sip {
+        lines.insert(3, format!("  SIP        {at}, UDP and TCP"));
+    }
     if server.new_master_key {
         lines.push(format!("  a new master key is in {}: keep a copy apart from backups of the data", config.master_key_file.display()));
     }

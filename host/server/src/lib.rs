@@ -25,6 +25,7 @@ pub mod quota;
 pub mod refusals;
 pub mod selftest;
 pub mod serve;
+pub mod sip;
 pub mod surroundings;
 pub mod telemetry;
 pub mod webhook;

@@ -21,7 +21,7 @@ use crate::config::listeners::{DoorRules, Listeners};
 use crate::keeping::retention;
 use crate::listen::drain::{self, Doors, Drained};
 use crate::listen::{Door, Inherited, Places};
-use crate::{admin, bootstrap, gate, health, listen, machine, quarantine, quota, selftest, webhook, work};
+use crate::{admin, bootstrap, gate, health, listen, machine, quarantine, quota, selftest, sip, webhook, work};
 
 /// A server that runs.
 pub struct Server {
@@ -31,6 +31,8 @@ pub struct Server {
     pub hooks: SocketAddr,
     /// Where the admin API answers.
     pub admin: SocketAddr,
+    /// Where SIP is answered, if it is.
+    pub sip: Option<SocketAddr>,
     /// The operator's token, at the first start alone.
     pub operator_token: Option<String>,
     /// Where the master key was made, at the first start alone.
@@ -116,6 +118,10 @@ async fn listen(app: Arc<App>, config: &Config, inherited: Inherited, known: Kno
     open("the admin API", admin_listener, admin_inherited, &config.listeners.admin, admin_router);
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
+    let sip = match &config.sip {
+        Some(rules) => Some(sip::open(app.clone(), rules, &mut tasks).await?),
+        None => None,
+    };
     tasks.spawn(work::sweep(app.clone(), stopped.clone()));
     tasks.spawn(quota::tend(app.clone(), stopped.clone()));
     tasks.spawn(retention::tend(app.clone(), stopped.clone()));
@@ -123,7 +129,7 @@ async fn listen(app: Arc<App>, config: &Config, inherited: Inherited, known: Kno
     tasks.spawn(health::look(app.clone(), config.data.clone(), stopped));
     let Known { operator_token, new_master_key, self_test } = known;
     let listeners = config.listeners.clone();
-    Ok(Server { app, hooks: hooks_at, admin: admin_at, operator_token, new_master_key, self_test, stop, tasks, doors, listeners })
+    Ok(Server { app, hooks: hooks_at, admin: admin_at, sip, operator_token, new_master_key, self_test, stop, tasks, doors, listeners })
 }
 
 impl Server {

@@ -14,6 +14,9 @@ use axum::routing::any;
 use axum::{Extension, Router};
 use http::{StatusCode, header};
 use jackfield_domain::id::ConnectionId;
+use jackfield_providers::connect::{self, Connect};
+use jackfield_providers::native;
+use jackfield_providers::provider::Provider as _;
 use tracing::Instrument as _;
 use tracing::field::Empty;
 
@@ -32,7 +35,30 @@ const RETRY_AFTER_S: &str = "1";
 
 /// The providers' listener.
 pub fn router(app: Arc<App>) -> Router {
-    Router::new().route("/hooks/{connection}/{*tail}", any(receive)).with_state(app)
+    Router::new()
+        .route("/hooks/{connection}/{*tail}", any(receive))
+        .route("/2015-03-31/functions/{function}/invocations", any(invoke))
+        .route("/v1/contacts/{contact}/events", any(tell))
+        .with_state(app)
+}
+
+/// As AWS's clients call a function: its name is the connection's.
+async fn invoke(State(app): State<Arc<App>>, Path(named): Path<String>, peer: Option<Extension<Peer>>, request: Request) -> Response {
+    let tail = format!("2015-03-31/functions/{named}/invocations");
+    match connect::function(&tail) {
+        Some(function) => receive(State(app), Path((function, tail)), peer, request).await,
+        None => reply_of(Connect.refuse(StatusCode::NOT_FOUND.as_u16()).into()),
+    }
+}
+
+/// As clients of our own tell what happened: the connection is the user of the authorisation.
+async fn tell(State(app): State<Arc<App>>, Path(contact): Path<String>, peer: Option<Extension<Peer>>, request: Request) -> Response {
+    let tail = format!("v1/contacts/{contact}/events");
+    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    match native::basic(given) {
+        Some((connection, _)) => receive(State(app), Path((connection, tail)), peer, request).await,
+        None => (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Basic realm=\"connection\"")]).into_response(),
+    }
 }
 
 async fn receive(
@@ -87,8 +113,11 @@ async fn take(app: Arc<App>, connection: ConnectionId, tail: String, peer: Optio
     };
     // A stranger who sends slowly holds a socket and no seat: it is taken once the request is whole.
     let Some(_seat) = app.in_flight.enter() else { return overloaded(&app, &connection) };
+    let is_function = connect::function(&tail).is_some();
     let received = Received { connection, tail, method: parts.method, path_and_query, headers: parts.headers, body, peer, at, begun };
     match answer(&app, received).await {
+        // AWS's clients ask for functions that are not there, and must be told so in their own words.
+        Answered::Bare(status) if is_function => reply_of(Connect.refuse(status.as_u16()).into()),
         Answered::Bare(status) => status.into_response(),
         Answered::Reply(reply) => reply_of(reply),
     }

@@ -87,6 +87,10 @@ impl Stage {
             entry: Some(&self.entry),
             caller: &self.caller,
             directory: &self.directory,
+            asked: "",
+            ran: None,
+            now: 0,
+            alone: false,
         };
         let (limits, abilities) = (Plan::Maximum.limits(), self.provider.abilities(&scene));
         let world = World { directory: &self.directory, limits: &limits, listed: None, abilities: abilities.as_ref() };

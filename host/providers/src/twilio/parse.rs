@@ -69,7 +69,7 @@ pub(super) fn glance(raw: &Raw<'_>) -> Result<Glance, Unreadable> {
         Hook::Whisper => Vec::new(),
         _ => our_side(&form)?.and_then(address_of).into_iter().collect(),
     };
-    Ok(Glance { addresses, release: None, account: form.one("AccountSid")?.map(str::to_owned), step })
+    Ok(Glance { addresses, must_agree: false, release: None, account: form.one("AccountSid")?.map(str::to_owned), step })
 }
 
 /// What it says.

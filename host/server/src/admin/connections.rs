@@ -3,6 +3,7 @@
 //! Every write is tried with the provider's own check before it is kept, because a wrong public URL is found by nobody until calls
 //! fail. Two secrets may be good at once, so that they can be rotated without a moment at which neither is.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -14,7 +15,7 @@ use jackfield_domain::ports::rows::Expect;
 use jackfield_domain::refusal::Code;
 use jackfield_domain::tenant::connection::{Connection, NamedSecret, SECRETS_MAX, Secret};
 use jackfield_domain::tenant::directory::ENTRIES_MAX;
-use jackfield_providers::provider::{Provider, provider};
+use jackfield_providers::provider::{NAMES, Provider, provider};
 use jackfield_store::Found;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
@@ -49,10 +50,14 @@ pub(crate) struct NewConnection {
     provider: String,
     account: Option<String>,
     public_url: String,
+    /// None where the provider's requests carry no secret.
+    #[serde(default)]
     secrets: Vec<NewSecret>,
     unbound: Option<Draft>,
     speaker_url: Option<String>,
     voice: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    options: BTreeMap<String, String>,
 }
 
 /// What changes; what is absent stays, and null removes.
@@ -66,6 +71,9 @@ pub(crate) struct ConnectionChange {
     speaker_url: Option<Option<String>>,
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     voice: Option<Option<String>>,
+    /// By name; null removes one, and what is not named stays.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    options: BTreeMap<String, Option<String>>,
     add_secret: Option<NewSecret>,
     remove_secret: Option<String>,
 }
@@ -96,6 +104,7 @@ struct View {
     unbound: Option<Draft>,
     speaker_url: Option<String>,
     voice: Option<String>,
+    options: BTreeMap<String, String>,
     created: Moment,
 }
 
@@ -113,6 +122,7 @@ impl View {
             unbound: connection.unbound,
             speaker_url: connection.speaker_url,
             voice: connection.voice,
+            options: connection.options,
             created: connection.created,
         }
     }
@@ -121,7 +131,7 @@ impl View {
 fn known_provider(name: &str) -> Result<&'static dyn Provider, Problem> {
     let given: String = name.chars().take(40).collect();
     provider(name)
-        .ok_or_else(|| Problem::at(Code::Invalid, "provider", format!("there is no provider {given:?}; this version speaks twilio")))
+        .ok_or_else(|| Problem::at(Code::Invalid, "provider", format!("there is no provider {given:?}; this version speaks {}", NAMES.join(", "))))
 }
 
 /// The tenant's own connection of that name.
@@ -160,8 +170,8 @@ fn secret(new: NewSecret, now: Moment) -> Result<NamedSecret, Problem> {
 }
 
 fn check_secrets(secrets: &[NamedSecret]) -> Result<(), Problem> {
-    if secrets.is_empty() || secrets.len() > SECRETS_MAX {
-        let detail = format!("a connection has 1 to {SECRETS_MAX} secrets, and this would make {}", secrets.len());
+    if secrets.len() > SECRETS_MAX {
+        let detail = format!("a connection has at most {SECRETS_MAX} secrets, and this would make {}", secrets.len());
         return Err(Problem::at(Code::Invalid, "secrets", detail));
     }
     let twice = secrets.iter().enumerate().any(|(at, one)| secrets.iter().skip(at + 1).any(|other| other.name == one.name));
@@ -182,6 +192,7 @@ pub(crate) async fn create(State(app): State<Arc<App>>, inside: Inside, Body(new
         unbound: new.unbound,
         speaker_url: new.speaker_url,
         voice: new.voice,
+        options: new.options,
         created: now,
     };
     check_secrets(&connection.secrets)?;
@@ -213,6 +224,12 @@ pub(crate) async fn change(State(app): State<Arc<App>>, inside: Inside, Body(cha
     connection.account = change.account.unwrap_or(connection.account);
     connection.speaker_url = change.speaker_url.unwrap_or(connection.speaker_url);
     connection.voice = change.voice.unwrap_or(connection.voice);
+    for (name, value) in change.options {
+        match value {
+            Some(value) => connection.options.insert(name, value),
+            None => connection.options.remove(&name),
+        };
+    }
     if let Some(public_url) = change.public_url {
         connection.public_url = public_url.trim_end_matches('/').to_owned();
     }

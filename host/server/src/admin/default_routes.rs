@@ -13,7 +13,6 @@ use jackfield_domain::fallback::{Abilities, DefaultRoute, DefaultRoutes, Inabili
 use jackfield_domain::flow::Flow;
 use jackfield_domain::id::ContactId;
 use jackfield_domain::refusal::Code;
-use jackfield_domain::tenant::address::Channel;
 use jackfield_domain::tenant::connection::Connection;
 use jackfield_domain::tenant::directory::{Directory, ENTRIES_MAX};
 use jackfield_providers::provider::{Place, Scene, provider};
@@ -123,8 +122,8 @@ fn check(route: &DefaultRoute, at: &str, directory: &Directory, inside: &Inside,
     let branches = [("open", Some(&route.open)), ("closed", route.closed.as_ref())];
     for (name, draft) in branches.into_iter().filter_map(|(name, draft)| draft.map(|draft| (name, draft))) {
         let at = format!("{at}.{name}");
-        // The providers of this version carry voice alone.
-        let carriers: &[Connection] = if route.channel == Channel::Voice { carriers } else { &[] };
+        let carries = |connection: &&Connection| provider(&connection.provider).is_some_and(|provider| provider.channels().contains(&route.channel));
+        let carriers: Vec<&Connection> = carriers.iter().filter(carries).collect();
         if carriers.is_empty() {
             try_with(draft, &at, directory, inside, &NothingKnown)?;
         }
@@ -147,6 +146,10 @@ fn try_through(draft: &Draft, at: &str, directory: &Directory, inside: &Inside, 
         entry: None,
         caller: &caller,
         directory,
+        asked: "",
+        ran: None,
+        now: 0,
+        alone: false,
     };
     try_with(draft, at, directory, inside, provider.abilities(&scene).as_ref())
 }

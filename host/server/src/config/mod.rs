@@ -8,6 +8,7 @@ mod compiler;
 pub mod egress;
 pub mod environment;
 pub mod listeners;
+mod sip;
 pub mod telemetry;
 
 use std::net::SocketAddr;
@@ -72,6 +73,7 @@ struct Raw {
     keep_contacts_max: Option<u64>,
     egress: egress::RawEgress,
     listeners: Option<listeners::RawListeners>,
+    sip: Option<sip::RawSip>,
     telemetry: Option<telemetry::RawTelemetry>,
 }
 
@@ -119,6 +121,8 @@ pub struct Config {
     pub keep_most: Retention,
     /// Connections: how many, from whom, for how long, and how they end.
     pub listeners: listeners::Listeners,
+    /// Where SIP is answered, if it is.
+    pub sip: Option<crate::sip::Rules>,
     /// What is told to whoever watches.
     pub telemetry: telemetry::Telemetry,
     /// What plugins may reach.
@@ -152,6 +156,7 @@ impl Config {
         let files_max = crate::machine::allowed().files.unwrap_or(1 << 20);
         Ok(Self {
             listeners: listeners::Listeners::check(raw.listeners.unwrap_or_default(), files_max)?,
+            sip: raw.sip.map(sip::check).transpose()?,
             egress: egress::Egress::check(raw.egress)?,
             telemetry: telemetry::Telemetry::check(raw.telemetry.unwrap_or_default())?,
             master_key_file: overrides.master_key_file.or(raw.master_key_file).unwrap_or_else(|| data.join("master.key")),

@@ -14,7 +14,7 @@ use jackfield_domain::contact::{Arrival, Contact, Moment};
 use jackfield_domain::id::{ConnectionId, ContactId, FlowName, TenantId};
 use jackfield_domain::tenant::address::{Address, Channel};
 use jackfield_domain::tenant::connection::Connection;
-use jackfield_providers::provider::{Provider, Step, Unreadable};
+use jackfield_providers::provider::{Provider, Reply, Step, Unreadable};
 
 use super::resolve::{Resolved, raw};
 use super::{Answered, Received, Stopped};
@@ -84,33 +84,33 @@ pub enum TurnedAway {
     NoConnection,
     /// It is remembered with the connection.
     Refused {
-        /// The bare status.
-        status: StatusCode,
+        /// The status, as the provider's clients read it.
+        reply: Reply,
         /// For whoever sets the connection up.
         refused: RefusedRequest,
     },
     /// Nobody bound the address; the connection's owner said what such callers get.
     Unbound {
         /// That.
-        reply: jackfield_providers::provider::Reply,
+        reply: Reply,
         /// For whoever sets the connection up.
         refused: RefusedRequest,
     },
 }
 
 impl TurnedAway {
-    pub(super) fn unreadable(received: &Received, connection: &Connection, unreadable: &Unreadable) -> Self {
-        let status = StatusCode::from_u16(unreadable.status()).unwrap_or(StatusCode::BAD_REQUEST);
-        Self::Refused { status, refused: refused(received, connection, "unreadable", unreadable.to_string()) }
+    pub(super) fn unreadable(received: &Received, connection: &Connection, provider: &dyn Provider, unreadable: &Unreadable) -> Self {
+        let reply = provider.refuse(unreadable.status());
+        Self::Refused { reply, refused: refused(received, connection, "unreadable", unreadable.to_string()) }
     }
 
     pub(super) fn answer(self, app: &App, connection: &ConnectionId) -> Answered {
         match self {
             Self::NoConnection => Answered::Bare(StatusCode::NOT_FOUND),
-            Self::Refused { status, refused } => {
+            Self::Refused { reply, refused } => {
                 tracing::info!(%connection, code = refused.code, "a request was turned away");
                 app.refusals.add(connection, refused);
-                Answered::Bare(status)
+                Answered::Reply(reply.into())
             }
             Self::Unbound { reply, refused } => {
                 app.refusals.add(connection, refused);
@@ -138,9 +138,9 @@ pub(super) async fn parse(app: &App, received: &Received, resolved: Resolved) ->
     let verified = provider.verify(&raw, &connection).map_err(|unverified| {
         let entry = refused(received, &connection, "bad-signature", unverified.why.clone());
         let refused = RefusedRequest { forms_tried: unverified.forms_tried, url_seen: unverified.url_seen, ..entry };
-        TurnedAway::Refused { status: StatusCode::FORBIDDEN, refused }
+        TurnedAway::Refused { reply: provider.refuse(StatusCode::FORBIDDEN.as_u16()), refused }
     })?;
-    let parsed = provider.parse(&raw, &connection).map_err(|unreadable| TurnedAway::unreadable(received, &connection, &unreadable))?;
+    let parsed = provider.parse(&raw, &connection).map_err(|unreadable| TurnedAway::unreadable(received, &connection, provider, &unreadable))?;
 
     let platform = app.store.platform();
     let known = match &glance.step {
@@ -213,6 +213,6 @@ fn nobodys(received: &Received, connection: &Connection, provider: &dyn Provider
     let refused = refused(received, connection, "unbound-address", detail);
     match &connection.unbound {
         Some(draft) => TurnedAway::Unbound { reply: provider.render_unbound(draft, connection), refused },
-        None => TurnedAway::Refused { status: StatusCode::NOT_FOUND, refused },
+        None => TurnedAway::Refused { reply: provider.refuse(StatusCode::NOT_FOUND.as_u16()), refused },
     }
 }

@@ -1,6 +1,7 @@
 //! Renders the decision in the provider's form (step 8). It cannot fail: a decision is valid by construction.
 
 use jackfield_domain::contact::open::Begun;
+use jackfield_domain::quota::Barred;
 use jackfield_providers::provider::{Place, Ran, Reply, Scene};
 
 use jackfield_store::StoreFault;
@@ -29,7 +30,7 @@ pub(super) fn scene<'a>(visit: &'a Visit, parsed: &'a Parsed) -> Scene<'a> {
 }
 
 pub(super) fn render(visit: &Visit, settled: &Settled, parsed: &Parsed) -> Reply {
-    let ran = Ran { release: visit.contact.release, answered_by: settled.answered_by, attempts: &settled.attempts };
+    let ran = Ran { release: visit.contact.release, answered_by: settled.answered_by, barred: settled.barred.map(Barred::code), attempts: &settled.attempts };
     parsed.provider.render(&settled.decision, &Scene { ran: Some(ran), ..scene(visit, parsed) })
 }
 

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use jackfield_domain::fallback::last_words;
+use jackfield_domain::id::TenantId;
 use jackfield_domain::tenant::address::{Binding, route};
 use jackfield_domain::tenant::connection::Connection;
 use jackfield_providers::provider::{Glance, Provider, Raw, provider};
@@ -46,7 +47,7 @@ pub(super) async fn resolve(app: &App, received: &Received) -> Result<Resolved, 
         return Err(TurnedAway::NoConnection.into());
     };
     app.statics.keep(&connection.id, found.revision, || provider.render_unbound(&last_words(), &connection));
-    let glance = provider.glance(&raw(received), &connection).map_err(|unreadable| TurnedAway::unreadable(received, &connection, &unreadable))?;
+    let glance = provider.glance(&raw(received), &connection).map_err(|unreadable| TurnedAway::unreadable(received, &connection, provider, &unreadable))?;
     let binding = bound(app, &connection, &glance).await?;
     Ok(Resolved { connection, provider, glance, binding })
 }
@@ -54,11 +55,23 @@ pub(super) async fn resolve(app: &App, received: &Received) -> Result<Resolved, 
 /// Where what was dialled leads through this connection. Exact beats prefix beats domain beats default; of several exact ones the
 /// provider's order decides.
 async fn bound(app: &App, connection: &Connection, glance: &Glance) -> Result<Option<Binding>, StoreFault> {
+    let mut first: Option<Binding> = None;
     for address in route::candidates(&connection.id, &glance.addresses) {
         let found = app.store.platform().binding(&address).await?.map(|found| found.row);
-        if let Some(binding) = found.filter(|binding| binding.connection == connection.id) {
-            return Ok(Some(binding));
+        let Some(binding) = found.filter(|binding| binding.connection == connection.id) else { continue };
+        match &first {
+            None if !glance.must_agree => return Ok(Some(binding)),
+            None => first = Some(binding),
+            // A default or a prefix says nothing of its own beside what was named.
+            Some(_) if route::connection_of(&binding.address).is_some() => {}
+            Some(named) if is_within(app, &named.tenant, &binding.tenant).await? => {}
+            Some(_) => return Ok(None),
         }
     }
-    Ok(None)
+    Ok(first)
+}
+
+/// True where the one is the other, or stands below it.
+async fn is_within(app: &App, tenant: &TenantId, above: &TenantId) -> Result<bool, StoreFault> {
+    Ok(tenant == above || app.known.of(tenant).await?.is_some_and(|around| around.tenant.ancestors.contains(above)))
 }

@@ -70,9 +70,9 @@ pub struct Create {
     /// Under which the provider reaches this platform, for example https://voice.example.com.
     #[arg(long)]
     public_url: String,
-    /// A file with the secret that signs its requests; "-" for standard input.
+    /// A file with the secret that signs its requests; "-" for standard input. Left out where its requests carry none.
     #[arg(long)]
-    secret_file: PathBuf,
+    secret_file: Option<PathBuf>,
     /// What the trail calls the secret.
     #[arg(long, default_value = "first")]
     secret_name: String,
@@ -82,6 +82,9 @@ pub struct Create {
     /// The provider's name of the voice that speaks where a prompt names none.
     #[arg(long)]
     voice: Option<String>,
+    /// What the provider lets a connection choose, as name=value; again for each.
+    #[arg(long = "option", value_name = "NAME=VALUE", value_parser = option)]
+    options: Vec<(String, String)>,
 }
 
 /// What changes.
@@ -101,6 +104,9 @@ pub struct Set {
     /// The provider's name of the voice.
     #[arg(long)]
     voice: Option<String>,
+    /// What the provider lets a connection choose, as name=value; an empty value removes. Again for each.
+    #[arg(long = "option", value_name = "NAME=VALUE", value_parser = option)]
+    options: Vec<(String, String)>,
 }
 
 /// Secrets in and out.
@@ -117,6 +123,13 @@ pub struct Rotate {
     /// The name of a secret to remove.
     #[arg(long)]
     remove: Option<String>,
+}
+
+fn option(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write an option as name=value".to_owned()),
+    }
 }
 
 /// An empty text is a null: it removes.
@@ -144,6 +157,7 @@ impl Connection {
                     ("public_url", set.public_url.map(Value::from)),
                     ("speaker_url", set.speaker_url.map(or_null)),
                     ("voice", set.voice.map(or_null)),
+                    ("options", Some(set.options.into_iter().map(|(name, value)| (name, or_null(value))).collect::<Value>())),
                 ]);
                 session.show(&session.patch(&format!("{base}/{}", set.id), &body).await?, card)
             }
@@ -174,15 +188,19 @@ impl Connection {
 }
 
 async fn create(session: &Session, base: &str, new: Create) -> Outcome {
-    let secret = read_secret(&new.secret_file).await?;
+    let secrets = match &new.secret_file {
+        Some(file) => json!([{ "name": new.secret_name, "value": read_secret(file).await? }]),
+        None => json!([]),
+    };
     let body = given([
         ("id", Some(json!(new.id))),
         ("provider", Some(json!(new.provider))),
         ("account", new.account.map(Value::from)),
         ("public_url", Some(json!(new.public_url))),
-        ("secrets", Some(json!([{ "name": new.secret_name, "value": secret }]))),
+        ("secrets", Some(secrets)),
         ("speaker_url", new.speaker_url.map(Value::from)),
         ("voice", new.voice.map(Value::from)),
+        ("options", Some(new.options.into_iter().map(|(name, value)| (name, Value::from(value))).collect::<Value>())),
     ]);
     session.show(&session.post(base, &body).await?, card)
 }
@@ -209,7 +227,7 @@ async fn refusals(session: &Session, base: &str, id: &ConnectionId) -> Outcome {
 }
 
 fn card(connection: &Value) -> String {
-    let names = ["id", "tenant", "provider", "account", "public_url", "webhook", "speaker_url", "voice"];
+    let names = ["id", "tenant", "provider", "account", "public_url", "webhook", "speaker_url", "voice", "options"];
     let mut pairs: Vec<(&str, String)> = names.into_iter().map(|name| (name, text(connection, name))).collect();
     let secrets = connection.get("secrets").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let named: Vec<String> = secrets.iter().map(|secret| text(secret, "name")).collect();

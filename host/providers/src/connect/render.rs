@@ -1,0 +1,448 @@
+//! Writes a draft as the map that a flow reads at `$.External`: the plugin's attributes as they are, and what is to be done under
+//! `decision_`.
+//!
+//! Flat strings are the rule, because a block that expects a string map refuses anything else, and a flow can branch on nothing else. A
+//! key that begins with `decision_` is ours: an attribute of that name is left out, so that a plugin cannot say one thing and do another.
+
+use jackfield_domain::contact::decision::{
+    Action, Choice, Collect, Converse, Draft, Enqueue, Prompt, PromptContent, Recording, Target, Transfer,
+};
+use jackfield_domain::fallback::{AnsweredBy, Inability};
+use jackfield_domain::refusal::Code;
+use jackfield_domain::tenant::connection::Connection;
+use serde_json::{Map, Value, json};
+
+use super::NAME;
+use crate::provider::{Can, Place, Ran, Scene, Step};
+
+/// A block fails above 32 KB; what stands around the map in the nested form needs some of it.
+const REPLY_BYTES_MAX: usize = 32 * 1_024 - 256;
+/// What is ours.
+const PREFIX: &str = "decision_";
+
+/// What is known of an action before any call.
+pub(super) fn can(action: &str) -> Can {
+    match action {
+        "send-digits" => Can::Not(Code::CannotRender, "a flow has no block that sends digits"),
+        "conference" => Can::Not(Code::CannotRender, "Connect has no conference that a flow could put a customer into"),
+        "voicemail" => Can::Not(Code::CannotRender, "Connect records no voice message; transfer to a flow of yours that does"),
+        "send-message" => Can::Not(Code::NeedsOutbox, "it needs an outbox, and there is none yet"),
+        "pause" => Can::Lesser("it is written as decision_pause_ms; the flow must wait"),
+        "callback" => Can::Lesser("the number and the queue are written; the flow must set them and transfer to a callback queue"),
+        "converse" => Can::Lesser("the persona is written as decision_ai_ keys; the flow must hand them to its own bot"),
+        "reject" => Can::Lesser("the call is answered already, so it is disconnected"),
+        "record-audio" => Can::Lesser("it is written as decision_recording; the flow must set it, again after each transfer"),
+        "collect" | "menu" | "ask-consent" => {
+            Can::Lesser("the flow must ask, and invoke again with the parameters step and digits")
+        }
+        "continue" | "wake-after" => Can::Lesser("the flow must invoke again with the parameter step"),
+        _ => Can::Fully,
+    }
+}
+
+fn cannot(action: &str, why: impl Into<String>) -> Inability {
+    Inability { action: action.to_owned(), why: why.into(), code: Code::CannotRender }
+}
+
+/// The code of what went wrong, where something did.
+pub(super) fn error_code(ran: &Ran<'_>) -> String {
+    let failed = ran.attempts.iter().find_map(|attempt| attempt.failure.as_ref()).map(|failure| failure.code().to_owned());
+    ran.barred.map(str::to_owned).or(failed).unwrap_or_else(|| "no-answer".to_owned())
+}
+
+/// A draft as keys and values.
+#[derive(Debug)]
+pub(super) struct Written {
+    attributes: Vec<(String, String)>,
+    ours: Vec<(String, String)>,
+    greeting: Option<(String, Option<String>)>,
+    choices: Vec<Choice>,
+    /// False where the answer is for what is nobody's.
+    is_somebodys: bool,
+    failed: Option<String>,
+    pub(super) notes: Vec<String>,
+}
+
+impl Written {
+    /// The answer in the form that the connection's owner chose.
+    pub(super) fn body(&self, form: Option<&str>) -> Vec<u8> {
+        let text = |(name, value): &(String, String)| (name.clone(), Value::from(value.as_str()));
+        let flat: Map<String, Value> = self.attributes.iter().chain(&self.ours).map(text).collect();
+        let whole = match form {
+            Some("nested") => self.nested(flat),
+            Some("json") => self.json(flat),
+            _ => Value::Object(flat),
+        };
+        whole.to_string().into_bytes()
+    }
+
+    /// As a function behind an HTTP gateway answers, which is what some flows were written for.
+    fn nested(&self, flat: Map<String, Value>) -> Value {
+        match (&self.failed, self.is_somebodys) {
+            (_, false) => json!({ "statusCode": 404, "body": { "error": "Tenant not found", "defaultRouting": true, "attributes": flat } }),
+            (Some(code), true) => json!({ "statusCode": 500, "body": { "error": code, "defaultRouting": true, "attributes": flat } }),
+            (None, true) => json!({ "statusCode": 200, "body": { "attributes": flat } }),
+        }
+    }
+
+    /// With lists and members, for a block that expects JSON.
+    fn json(&self, mut flat: Map<String, Value>) -> Value {
+        if let Some((text, voice)) = &self.greeting {
+            let mut greeting = Map::from_iter([("text".to_owned(), Value::from(text.as_str()))]);
+            greeting.extend(voice.as_deref().map(|voice| ("voice".to_owned(), Value::from(voice))));
+            flat.insert("Greeting".to_owned(), Value::Object(greeting));
+        }
+        if !self.choices.is_empty() {
+            let one = |choice: &Choice| json!({ "digit": choice.key, "label": choice.label, "queue": choice.value });
+            flat.insert("Menu".to_owned(), self.choices.iter().map(one).collect());
+        }
+        Value::Object(flat)
+    }
+
+    fn put(&mut self, name: &str, value: impl Into<String>) {
+        self.ours.push((format!("{PREFIX}{name}"), value.into()));
+    }
+
+    fn note(&mut self, action: &str, sentence: &str) {
+        let note = format!("{action}: {sentence}");
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+}
+
+/// Writes a draft, or says what of it Connect cannot do.
+pub(super) fn write(draft: &Draft, connection: &Connection, scene: Option<&Scene<'_>>) -> Result<Written, Inability> {
+    let mut written = Written {
+        attributes: Vec::new(),
+        ours: Vec::new(),
+        greeting: None,
+        choices: Vec::new(),
+        is_somebodys: scene.is_some(),
+        failed: None,
+        notes: Vec::new(),
+    };
+    let mut page = Page { written: &mut written, scene, done: "none", place: None, said: Vec::new() };
+    draft.actions.iter().try_for_each(|action| page.action(action))?;
+    page.finish(scene);
+    tell_what_ran(&mut written, scene);
+    let bytes = written.body(connection.option(super::REPLY)).len();
+    if bytes > REPLY_BYTES_MAX {
+        return Err(cannot("decision", format!("its answer has {bytes} bytes, and a block takes 32,768")));
+    }
+    Ok(written)
+}
+
+/// What a flow may branch on: which release answered, and whether it was the plugin.
+fn tell_what_ran(written: &mut Written, scene: Option<&Scene<'_>>) {
+    let Some(ran) = scene.and_then(|scene| scene.ran) else {
+        if scene.is_none() {
+            written.put("fallback", "true");
+            written.put("error", "unbound-address");
+        }
+        return;
+    };
+    written.put("answered_by", ran.answered_by.as_str());
+    if let Some(release) = ran.release {
+        written.put("version", release.to_string());
+    }
+    if !matches!(ran.answered_by, AnsweredBy::Plugin | AnsweredBy::LastGood) {
+        let code = error_code(&ran);
+        written.put("fallback", "true");
+        written.put("error", code.clone());
+        written.failed = Some(code);
+    }
+}
+
+/// An answer that is being written.
+struct Page<'a, 'b> {
+    written: &'a mut Written,
+    scene: Option<&'b Scene<'b>>,
+    done: &'static str,
+    /// Where the flow comes back to, if it does.
+    place: Option<Place>,
+    said: Vec<&'b Prompt>,
+}
+
+impl<'b> Page<'_, 'b> {
+    fn finish(&mut self, scene: Option<&Scene<'_>>) {
+        let action = self.done;
+        self.written.put("action", action);
+        self.speak();
+        if let (Some(scene), Some(place)) = (scene.filter(|scene| !scene.alone), self.place) {
+            let step = Step { contact: scene.contact, turn: scene.turn, place };
+            self.written.put("step", step.to_string());
+        }
+    }
+
+    /// Everything that is to be said, as one text for one block. One part in SSML makes all of it SSML.
+    fn speak(&mut self) {
+        let is_ssml = self.said.iter().any(|prompt| matches!(prompt.content, PromptContent::Ssml(_)));
+        let inner = |ssml: &str| {
+            let bare = ssml.trim();
+            let open = bare.strip_prefix("<speak").and_then(|rest| rest.split_once('>')).map_or(bare, |(_, inner)| inner);
+            open.strip_suffix("</speak>").unwrap_or(open).to_owned()
+        };
+        let texts: Vec<String> = self
+            .said
+            .iter()
+            .filter_map(|prompt| match &prompt.content {
+                PromptContent::Text(text) if is_ssml => Some(quick_xml::escape::escape(text.as_str()).into_owned()),
+                PromptContent::Text(text) => Some(text.clone()),
+                PromptContent::Ssml(ssml) => Some(inner(ssml)),
+                _ => None,
+            })
+            .collect();
+        let voice = self.said.iter().find_map(|prompt| prompt.voice.clone());
+        if !texts.is_empty() {
+            let joined = texts.join(" ");
+            self.written.greeting = Some((joined.clone(), voice.clone()));
+            self.written.put("prompt", if is_ssml { format!("<speak>{joined}</speak>") } else { joined });
+            self.written.put("prompt_type", if is_ssml { "ssml" } else { "text" });
+        }
+        if let Some(voice) = voice {
+            self.written.put("prompt_voice", voice);
+        }
+        if let Some(language) = self.said.iter().find_map(|prompt| prompt.language.clone()) {
+            self.written.put("prompt_language", language);
+        }
+    }
+
+    fn prompts(&mut self, prompts: &'b [Prompt], action: &str) {
+        for prompt in prompts {
+            if let PromptContent::Audio(url) = &prompt.content {
+                self.audio(url, action);
+            }
+            self.said.push(prompt);
+        }
+    }
+
+    fn audio(&mut self, url: &str, action: &str) {
+        if self.written.ours.iter().any(|(name, _)| name == "decision_prompt_audio") {
+            self.written.note(action, "one recording can be named; the first is");
+        } else {
+            self.written.put("prompt_audio", url);
+        }
+    }
+
+    fn comes_back(&mut self, place: Place, action: &str) -> Result<(), Inability> {
+        match self.scene {
+            Some(scene) if !scene.alone => {
+                self.place = Some(place);
+                Ok(())
+            }
+            _ => Err(cannot(action, "nobody is there to whom the flow could come back with what comes of it")),
+        }
+    }
+
+    fn action(&mut self, action: &'b Action) -> Result<(), Inability> {
+        let name = action.name();
+        match action {
+            Action::Keep => self.done = "keep",
+            Action::Say(prompt) => self.prompts(std::slice::from_ref(prompt), name),
+            Action::Play(play) => self.audio(&play.url, name),
+            Action::Pause(ms) => {
+                self.written.put("pause_ms", ms.to_string());
+                self.written.note(name, "the flow must wait");
+            }
+            Action::SetLanguage(language) => self.written.put("language", language.clone()),
+            Action::SetAttributes(pairs) => self.attributes(pairs, name),
+            Action::Collect(collect) => self.ask(collect, &[], name)?,
+            Action::Menu(menu) => self.ask(&menu.collect, &menu.choices, name)?,
+            Action::AskConsent(ask) => {
+                self.comes_back(Place::Answered, name)?;
+                self.done = "get_input";
+                self.prompts(&ask.prompts, name);
+                self.written.put("max_digits", "1");
+                self.written.put("accept_key", ask.accept_key.clone());
+                self.written.put("timeout_s", seconds(ask.timeout_ms));
+            }
+            Action::Continue(_) => {
+                self.comes_back(Place::Main, name)?;
+                self.done = "continue";
+            }
+            Action::WakeAfter(wake) => {
+                self.comes_back(Place::Main, name)?;
+                self.done = "wait";
+                self.written.put("wait_s", seconds(wake.after_ms));
+            }
+            Action::Enqueue(enqueue) => self.enqueue(enqueue),
+            Action::Transfer(transfer) => self.transfer(transfer)?,
+            Action::Converse(converse) => self.converse(converse),
+            Action::Callback(callback) => {
+                self.done = "callback";
+                let number = callback.number.clone().or_else(|| self.scene?.caller.e164.clone());
+                let number = number.ok_or_else(|| cannot(name, "the caller's number is not known, and it names none"))?;
+                self.written.put("callback_number", number);
+                self.queue(&callback.queue);
+            }
+            Action::RecordAudio(policy) => {
+                let recording = match policy.recording {
+                    Recording::On => "on",
+                    Recording::Off => "off",
+                    Recording::Pause => "pause",
+                    Recording::Resume => "resume",
+                };
+                self.written.put("recording", recording);
+                self.prompts(policy.announcement.as_slice(), name);
+            }
+            Action::HangUp(_) => self.done = "disconnect",
+            Action::Reject(reason) => {
+                self.done = "disconnect";
+                self.written.put("reject_reason", reason.clone());
+            }
+            Action::SendMessage(_) => {
+                return Err(Inability { code: Code::NeedsOutbox, ..cannot(name, "it needs an outbox, and there is none yet") });
+            }
+            Action::SendDigits(_) | Action::Conference(_) | Action::Voicemail(_) => {
+                return Err(cannot(name, "Connect has no block that does it"));
+            }
+            Action::Other(extension) => return Err(cannot(name, format!("{:?} means nothing to a flow", extension.kind))),
+        }
+        Ok(())
+    }
+
+    fn attributes(&mut self, pairs: &[(String, String)], action: &str) {
+        for (name, value) in pairs {
+            if name.starts_with(PREFIX) {
+                self.written.note(action, "names that begin with decision_ are the host's, and such attributes are kept but not told");
+                continue;
+            }
+            self.written.attributes.retain(|(known, _)| known != name);
+            // An empty one removes it from the contact; a flow keeps what it was told, so it is told that it is empty.
+            self.written.attributes.push((name.clone(), value.clone()));
+        }
+    }
+
+    fn ask(&mut self, collect: &'b Collect, choices: &[Choice], action: &str) -> Result<(), Inability> {
+        self.comes_back(Place::Answered, action)?;
+        self.done = "get_input";
+        self.prompts(&collect.prompts, action);
+        let longest = choices.iter().map(|choice| choice.key.len()).max().unwrap_or(collect.max_digits as usize);
+        self.written.put("max_digits", longest.max(1).to_string());
+        self.written.put("timeout_s", seconds(collect.first_timeout_ms));
+        self.written.put("input", if collect.speech { "dtmf speech" } else { "dtmf" });
+        if let Some(terminator) = &collect.terminator {
+            self.written.put("terminator", terminator.clone());
+        }
+        if collect.sensitive {
+            self.written.put("sensitive", "true");
+            self.written.note(action, "the flow must store what is entered encrypted");
+        }
+        for (at, choice) in choices.iter().enumerate() {
+            self.written.put(&format!("menu_{}_key", at + 1), choice.key.clone());
+            self.written.put(&format!("menu_{}_label", at + 1), choice.label.clone());
+            self.written.put(&format!("menu_{}_value", at + 1), choice.value.clone());
+        }
+        if !choices.is_empty() {
+            self.written.put("menu_count", choices.len().to_string());
+            self.written.choices = choices.to_vec();
+        }
+        Ok(())
+    }
+
+    /// What Connect calls the queue; where nobody said, its own name.
+    fn queue(&mut self, name: &str) {
+        let known = self.scene.and_then(|scene| scene.directory.queues.get(name));
+        let id = known.and_then(|queue| queue.provider_ids.get(NAME)).cloned().unwrap_or_else(|| name.to_owned());
+        self.written.put("queue", id);
+        self.written.put("queue_name", name);
+    }
+
+    fn enqueue(&mut self, enqueue: &Enqueue) {
+        self.done = "transfer_to_queue";
+        self.queue(&enqueue.queue);
+        if let Some(priority) = enqueue.priority {
+            self.written.put("priority", priority.to_string());
+        }
+        if let Some(wait) = enqueue.maximum_wait_ms {
+            self.written.put("maximum_wait_s", seconds(wait));
+        }
+        for (at, skill) in enqueue.skills.iter().enumerate() {
+            self.written.put(&format!("skill_{}", at + 1), format!("{} >= {}", skill.name, skill.level));
+        }
+        if self.scene.is_some_and(|scene| !scene.alone) {
+            self.place = Some(Place::QueueLeft);
+        }
+        if enqueue.notify || enqueue.announce_every_ms.is_some() || enqueue.hold_music.is_some() {
+            self.written.note("enqueue", "what is heard in the queue is the customer queue flow's");
+        }
+    }
+
+    fn transfer(&mut self, transfer: &Transfer) -> Result<(), Inability> {
+        let action = "transfer";
+        if let Some(Target::Flow(flow)) = transfer.targets.first() {
+            self.comes_back(Place::Main, action)?;
+            self.done = "continue";
+            self.written.put("next_flow", flow.clone());
+            return Ok(());
+        }
+        for (at, target) in transfer.targets.iter().enumerate() {
+            let suffix = if at == 0 { String::new() } else { format!("_{}", at + 1) };
+            let (done, key, value) = self.target(target)?;
+            if at == 0 {
+                self.done = done;
+            }
+            self.written.put(&format!("{key}{suffix}"), value);
+        }
+        if transfer.targets.len() > 1 {
+            self.written.note(action, "the flow must try the targets one after the other");
+        }
+        if let Some(caller_id) = &transfer.caller_id {
+            self.written.put("caller_id", caller_id.clone());
+        }
+        if let Some(timeout) = transfer.ring_timeout_ms {
+            self.written.put("ring_timeout_s", seconds(timeout));
+        }
+        if transfer.whisper.is_some() || transfer.screening {
+            self.written.note(action, "what an agent hears first is the whisper flow's");
+        }
+        if self.scene.is_some_and(|scene| !scene.alone) {
+            self.place = Some(Place::Dialled);
+        }
+        Ok(())
+    }
+
+    fn target(&self, target: &Target) -> Result<(&'static str, &'static str, String), Inability> {
+        let raw = match target {
+            Target::Number(number) => return Ok(("transfer_to_number", "number", number.clone())),
+            Target::Person(name) => {
+                let person = self.scene.and_then(|scene| scene.directory.people.get(name));
+                let person = person.ok_or_else(|| cannot("transfer", "nobody knows the person here"))?;
+                match &person.address.e164 {
+                    Some(number) => return Ok(("transfer_to_number", "number", number.clone())),
+                    None => person.address.raw.clone(),
+                }
+            }
+            Target::Sip(_) => return Err(cannot("transfer", "Connect transfers to numbers, queues, agents and flows, but not to SIP addresses")),
+            Target::Flow(_) | Target::Other(_) => return Err(cannot("transfer", "it is no target that a flow knows")),
+        };
+        if raw.contains(":contact-flow/") || raw.contains("/contact-flow/") {
+            Ok(("transfer_to_flow", "flow", raw))
+        } else if raw.starts_with("arn:") {
+            Ok(("transfer_to_agent", "agent", raw))
+        } else {
+            Err(cannot("transfer", "the person is reached at a SIP address, and Connect calls none"))
+        }
+    }
+
+    fn converse(&mut self, converse: &Converse) {
+        self.done = "converse";
+        let persona = &converse.persona;
+        self.written.put("ai_instructions", persona.instructions.clone());
+        for (name, value) in [("ai_greeting", &persona.greeting), ("ai_voice", &persona.voice), ("ai_model", &persona.model)] {
+            if let Some(value) = value {
+                self.written.put(name, value.clone());
+            }
+        }
+        self.written.put("ai_language", persona.language.clone());
+        if self.scene.is_some_and(|scene| !scene.alone) {
+            self.place = Some(Place::SpeakerEnded);
+        }
+    }
+}
+
+/// Whole seconds, rounded up.
+fn seconds(ms: u64) -> String {
+    ms.div_ceil(1_000).max(1).to_string()
+}

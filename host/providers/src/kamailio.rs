@@ -1,0 +1,213 @@
+//! Answers a Kamailio that asks over HTTP where an INVITE goes: JSON in, the routes of its rtjson module out.
+//!
+//! The request is ours to design, so the configuration that ships with the tests writes it: `call_id`, `ruser`, `rdomain`, `fuser`,
+//! `src_ip` and `event`. It proves itself by a bearer token, which is what Kamailio's HTTP client can send without a script. A switch asks
+//! once for each call, unless its configuration says that routes failed (`event` is `failed`, with the SIP `code`) and the connection's
+//! option `ends` says that it reports.
+//!
+//! Keys that rtjson does not know are passed over by it: `tenant`, `reject` and `reason` are for the configuration and for people.
+
+use jackfield_domain::contact::decision::Draft;
+use jackfield_domain::contact::open::Heard;
+use jackfield_domain::contact::{Arrival, Direction, Party};
+use jackfield_domain::fallback::Inability;
+use jackfield_domain::refusal::Refusal;
+use jackfield_domain::tenant::address::{Address, AddressKind, Channel};
+use jackfield_domain::tenant::connection::Connection;
+use serde_json::{Map, Value, json};
+
+use crate::json::{canonical, object, plain, text, whole};
+use crate::options::{self, Known, SOURCES};
+use crate::party::{dialled, id, party};
+use crate::provider::{Can, Document, Glance, Parsed, Provider, Raw, Reply, Scene, Unreadable, Unverified, Verified};
+use crate::secrets::{bearer, unverified};
+use crate::targets::{self, COUNTRY, Route, Told};
+use crate::connection;
+
+/// As connections name it.
+pub const NAME: &str = "kamailio";
+
+/// What `connection_timeout` of http_client is set to in the configuration that we ship: a caller hears nothing meanwhile.
+const DEADLINE_MS: u64 = 2_000;
+/// How long a switch waits for any answer of a target before it takes the next: as SIP's own timer, without its patience.
+const FIRST_ANSWER_MS: u64 = 5_000;
+
+/// Whether the configuration reports failures and ends: `reported`, or `handed-over` where it does not.
+const ENDS: &str = "ends";
+
+const OWN_OPTIONS: [Known; 2] = [
+    (SOURCES, "networks such as 10.0.0.0/8, separated by spaces", options::is_networks),
+    (ENDS, "handed-over or reported", |value| matches!(value, "handed-over" | "reported")),
+];
+
+/// Kamailio.
+#[derive(Debug, Clone, Copy)]
+pub struct Kamailio;
+
+impl Provider for Kamailio {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn deadline_ms(&self, connection: &Connection) -> u64 {
+        options::deadline_ms(connection, DEADLINE_MS)
+    }
+
+    fn check_connection(&self, connection: &Connection) -> Result<(), Refusal> {
+        let known: Vec<Known> = targets::OPTIONS.into_iter().chain(OWN_OPTIONS).collect();
+        options::check(connection, &known, DEADLINE_MS)?;
+        connection::check(self, connection, Some("bearer token"))?;
+        if connection.account.is_some() {
+            return Err(connection::invalid("account", "a switch of one's own has no account"));
+        }
+        connection::without_speech(connection)
+    }
+
+    fn glance(&self, raw: &Raw<'_>, connection: &Connection) -> Result<Glance, Unreadable> {
+        let body = read(raw)?;
+        Ok(Glance { addresses: addresses(&body, connection), ..Glance::default() })
+    }
+
+    fn verify(&self, raw: &Raw<'_>, connection: &Connection) -> Result<Verified, Unverified> {
+        if connection.option(SOURCES).is_some() && !options::holds(connection, SOURCES, raw.peer) {
+            return Err(unverified(raw, connection, &[], "the sender is none of the connection's sources"));
+        }
+        bearer(raw, connection)
+    }
+
+    fn parse(&self, raw: &Raw<'_>, connection: &Connection) -> Result<Parsed, Unreadable> {
+        let body = read(raw)?;
+        Ok(Parsed {
+            arrival: arrival(&body, connection)?,
+            heard: heard(&body),
+            event_material: canonical(&body),
+            sensitive_possible: false,
+            ignored: false,
+            asked: String::new(),
+        })
+    }
+
+    fn document(&self, draft: &Draft, connection: &Connection, scene: Option<&Scene<'_>>) -> Result<Document, Inability> {
+        let (told, notes) = targets::told(draft, connection, scene)?;
+        let tenant = targets::tenant_header(connection, scene);
+        let mut document = match told {
+            Told::Routes { routes, parallel } => {
+                let routes: Vec<Value> = routes.iter().map(|route| written(route, tenant.as_ref())).collect();
+                json!({ "version": "1.0", "routing": if parallel { "parallel" } else { "serial" }, "routes": routes })
+            }
+            Told::Refuse { code, phrase } => refusal(code, phrase),
+        };
+        if let (Value::Object(members), Some((_, tenant))) = (&mut document, &tenant) {
+            members.insert("tenant".to_owned(), json!(tenant));
+        }
+        Ok(Document { reply: Reply::ok("application/json", canonical(&document)), notes })
+    }
+
+    fn can(&self, action: &str, _connection: &Connection) -> Can {
+        targets::can(action)
+    }
+
+    fn hands_over(&self, connection: &Connection) -> bool {
+        connection.option(ENDS) != Some("reported")
+    }
+
+    /// With the same document beside the status: a configuration may look at either.
+    fn refuse(&self, status: u16) -> Reply {
+        let document = match status {
+            404 => refusal(404, "Not Found"),
+            403 => refusal(403, "Forbidden"),
+            _ => refusal(503, "Service Unavailable"),
+        };
+        Reply { status, ..Reply::ok("application/json", canonical(&document)) }
+    }
+}
+
+fn refusal(code: u16, phrase: &str) -> Value {
+    json!({ "version": "1.0", "routing": "serial", "routes": [], "reject": { "code": code, "reason": phrase } })
+}
+
+fn written(route: &Route, tenant: Option<&(String, String)>) -> Value {
+    let mut members = Map::new();
+    members.insert("uri".to_owned(), json!(route.uri));
+    members.insert("dst_uri".to_owned(), json!(format!("sip:{}", route.next_hop())));
+    let extra: String = tenant.into_iter().chain(&route.headers).map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    if !extra.is_empty() {
+        members.insert("headers".to_owned(), json!({ "extra": extra }));
+    }
+    if let Some(ms) = route.ring_timeout_ms {
+        members.insert("fr_timer".to_owned(), json!(FIRST_ANSWER_MS.min(ms)));
+        members.insert("fr_inv_timer".to_owned(), json!(ms));
+    }
+    Value::Object(members)
+}
+
+fn read(raw: &Raw<'_>) -> Result<Value, Unreadable> {
+    if raw.tail != "route" {
+        return Err(Unreadable::NoSuchHook);
+    }
+    object(raw)
+}
+
+/// The request URI's user as a number and as it is, then its domain.
+fn addresses(body: &Value, connection: &Connection) -> Vec<Address> {
+    let user = text(body, "/ruser").or_else(|| text(body, "/to"));
+    let domain = text(body, "/rdomain");
+    routed(user.as_deref(), domain.as_deref(), connection)
+}
+
+/// What a SIP request URI may be bound as, the most exact first.
+pub(crate) fn routed(user: Option<&str>, domain: Option<&str>, connection: &Connection) -> Vec<Address> {
+    let number = user.and_then(|user| dialled(Some(user), connection.option(COUNTRY)).ok()?.e164);
+    let voice = |kind, value: &str| Address::new(Channel::Voice, kind, value).ok();
+    let mut addresses = Vec::new();
+    addresses.extend(number.and_then(|number| voice(AddressKind::Number, &number)));
+    if let Some(user) = user {
+        addresses.extend(domain.and_then(|domain| voice(AddressKind::SipUser, &format!("{user}@{}", domain.to_ascii_lowercase()))));
+        addresses.extend(voice(AddressKind::SipUser, user));
+    }
+    addresses.extend(domain.and_then(|domain| voice(AddressKind::Domain, domain)));
+    addresses
+}
+
+fn arrival(body: &Value, connection: &Connection) -> Result<Arrival, Unreadable> {
+    let call = text(body, "/call_id").ok_or(Unreadable::Missing("call_id"))?;
+    let end = |member: &str| dialled(text(body, member).as_deref(), connection.option(COUNTRY));
+    let headers = plain(body, "/headers").into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value));
+    Ok(Arrival {
+        provider_contact: id(&call)?,
+        parent: None,
+        direction: Direction::Inbound,
+        customer: Party { name: text(body, "/fname"), ..party(end("/fuser")?) },
+        entry: end("/ruser")?,
+        forwarded_from: text(body, "/diversion").map(|raw| dialled(Some(&raw), connection.option(COUNTRY))).transpose()?,
+        headers: headers.filter(|(name, _)| name.starts_with("x-")).collect(),
+        extras: text(body, "/src_ip").map(|ip| ("source-ip".to_owned(), ip)).into_iter().collect(),
+    })
+}
+
+fn heard(body: &Value) -> Heard {
+    let code = whole(body, "/code").unwrap_or(0);
+    let ms = whole(body, "/seconds").unwrap_or(0).saturating_mul(1_000);
+    match text(body, "/event").as_deref() {
+        Some("failed") => Heard::Dialled { outcome: outcome(code).to_owned(), talked_ms: 0, extras: sip_response(code) },
+        Some("ended") => Heard::Ended { cause: "completed".to_owned(), lasted_ms: ms, extras: sip_response(code) },
+        _ => Heard::Arrival,
+    }
+}
+
+fn sip_response(code: u64) -> Vec<(String, String)> {
+    if code == 0 { Vec::new() } else { vec![("sip-response".to_owned(), code.to_string())] }
+}
+
+/// What a final SIP status says of a target (RFC 3261, 21).
+fn outcome(code: u64) -> &'static str {
+    match code {
+        486 | 600 => "busy",
+        408 | 480 | 487 => "no-answer",
+        _ => "failed",
+    }
+}
+
+#[cfg(test)]
+#[path = "kamailio_tests.rs"]
+mod tests;
