@@ -57,7 +57,10 @@ pub(crate) fn written(value: &Value) -> Option<String> {
 /// A whole number at a pointer, also where it is written as text.
 pub(crate) fn whole(value: &Value, pointer: &str) -> Option<u64> {
     let found = value.pointer(pointer)?;
-    found.as_u64().or_else(|| found.as_f64().filter(|number| (0.0..9e15).contains(number)).map(|number| number as u64)).or_else(|| found.as_str()?.trim().parse().ok())
+    found
+        .as_u64()
+        .or_else(|| found.as_f64().filter(|number| (0.0..9e15).contains(number)).map(|number| number as u64))
+        .or_else(|| found.as_str()?.trim().parse().ok())
 }
 
 /// The plain members of an object at a pointer, bounded and in order of their names.
@@ -81,7 +84,8 @@ mod tests {
     #[test]
     fn a_member_is_what_it_should_be_or_it_is_not_there() {
         let value = json!({"a": {"b": "x", "n": 7, "t": true, "none": null, "list": [1], "empty": ""}, "late": "12", "big": 1.5e3});
-        for (pointer, expected) in [("/a/b", Some("x")), ("/a/n", Some("7")), ("/a/t", Some("true")), ("/a/none", None), ("/a/list", None)] {
+        for (pointer, expected) in [("/a/b", Some("x")), ("/a/n", Some("7")), ("/a/t", Some("true")), ("/a/none", None), ("/a/list", None)]
+        {
             assert_eq!(text(&value, pointer).as_deref(), expected, "{pointer}");
         }
         assert_eq!((text(&value, "/a/empty"), text(&value, "/a/b/c"), text(&value, "/nothing")), (None, None, None));

@@ -16,13 +16,13 @@ use jackfield_domain::tenant::address::{Address, AddressKind, Channel};
 use jackfield_domain::tenant::connection::Connection;
 use serde_json::{Map, Value, json};
 
+use crate::connection;
 use crate::json::{canonical, object, plain, text, whole};
 use crate::options::{self, Known, SOURCES};
 use crate::party::{dialled, id, party};
 use crate::provider::{Can, Document, Glance, Parsed, Provider, Raw, Reply, Scene, Unreadable, Unverified, Verified};
 use crate::secrets::{bearer, unverified};
 use crate::targets::{self, COUNTRY, Route, Told};
-use crate::connection;
 
 /// As connections name it.
 pub const NAME: &str = "kamailio";

@@ -14,8 +14,12 @@ pub mod native;
 pub mod options;
 mod party;
 pub mod provider;
+#[cfg(test)]
+mod recorded;
 mod secrets;
 pub mod sip;
 mod targets;
+pub mod telnyx;
 pub mod token;
 pub mod twilio;
+pub mod twilio_messaging;

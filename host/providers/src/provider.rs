@@ -382,17 +382,23 @@ impl<P: Provider + ?Sized> Abilities for InScene<'_, P> {
     }
 }
 
-/// Every provider, by the names that connections use.
-pub const NAMES: [&str; 5] = [crate::connect::NAME, crate::kamailio::NAME, crate::native::NAME, crate::sip::NAME, crate::twilio::NAME];
+/// Every provider.
+static ALL: [&dyn Provider; 7] = [
+    &crate::connect::Connect,
+    &crate::kamailio::Kamailio,
+    &crate::native::Native,
+    &crate::sip::Sip,
+    &crate::telnyx::Telnyx,
+    &crate::twilio::Twilio,
+    &crate::twilio_messaging::TwilioMessaging,
+];
+
+/// The names that connections use.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    ALL.iter().map(|provider| provider.name())
+}
 
 /// The provider of that name.
 pub fn provider(name: &str) -> Option<&'static dyn Provider> {
-    match name {
-        crate::connect::NAME => Some(&crate::connect::Connect),
-        crate::kamailio::NAME => Some(&crate::kamailio::Kamailio),
-        crate::native::NAME => Some(&crate::native::Native),
-        crate::sip::NAME => Some(&crate::sip::Sip),
-        crate::twilio::NAME => Some(&crate::twilio::Twilio),
-        _ => None,
-    }
+    ALL.into_iter().find(|provider| provider.name() == name)
 }

@@ -157,6 +157,7 @@ fn contact() -> anyhow::Result<Contact> {
         plan: Plan::Standard,
         language: "en-US".to_owned(),
         started: 1_790_000_000_000,
+        heard: 1_790_000_000_000,
         ended: None,
         end_cause: None,
         phase: Phase::Running,

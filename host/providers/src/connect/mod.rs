@@ -23,9 +23,9 @@ use jackfield_domain::tenant::connection::Connection;
 use serde_json::json;
 
 use self::parse::asked;
+use crate::connection;
 use crate::options::{self, Known};
 use crate::provider::{Alone, Can, Document, Glance, Hosting, Parsed, Provider, Ran, Raw, Reply, Scene, Unreadable, Unverified, Verified};
-use crate::connection;
 
 pub use parse::function;
 pub use sigv4::sign;
@@ -150,7 +150,11 @@ impl Provider for Connect {
             _ => ("InvalidRequestContentException", "the request cannot be read"),
         };
         let headers = vec![("x-amzn-errortype".to_owned(), kind.to_owned())];
-        Reply { status, headers, ..Reply::ok("application/json", json!({ "Type": "User", "Message": message, "message": message }).to_string()) }
+        Reply {
+            status,
+            headers,
+            ..Reply::ok("application/json", json!({ "Type": "User", "Message": message, "message": message }).to_string())
+        }
     }
 }
 

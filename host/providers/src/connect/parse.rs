@@ -150,10 +150,11 @@ fn arrival(body: &Value, connection: &Connection) -> Result<Arrival, Unreadable>
     let customer = party(endpoint(at("CustomerEndpoint/Address").as_deref())?);
     let begun_by_us = at("InitiationMethod").is_some_and(|method| matches!(method.as_str(), "OUTBOUND" | "API" | "CALLBACK"));
     let parent = at("PreviousContactId").or_else(|| at("InitialContactId")).filter(|parent| *parent != contact);
-    let mut extras: Vec<(String, String)> = [("InitiationMethod", "initiation-method"), ("LanguageCode", "language"), ("Queue/Name", "queue-name")]
-        .into_iter()
-        .filter_map(|(theirs, ours)| Some((ours.to_owned(), bounded(&at(theirs)?).ok()?.to_owned())))
-        .collect();
+    let mut extras: Vec<(String, String)> =
+        [("InitiationMethod", "initiation-method"), ("LanguageCode", "language"), ("Queue/Name", "queue-name")]
+            .into_iter()
+            .filter_map(|(theirs, ours)| Some((ours.to_owned(), bounded(&at(theirs)?).ok()?.to_owned())))
+            .collect();
     let named = |prefix: &str, pointer: &str| -> Vec<(String, String)> {
         plain(body, pointer).into_iter().map(|(name, value)| (format!("{prefix}.{name}"), value)).collect()
     };
@@ -204,7 +205,8 @@ fn heard(body: &Value, place: Option<Place>) -> Heard {
 /// What the customer entered or said; none where the flow brings neither.
 fn entered(body: &Value) -> Option<Heard> {
     if let Some(said) = parameter(body, &["speech"]) {
-        let confidence = parameter(body, &["confidence"]).and_then(|share| share.parse::<f32>().ok()).filter(|share| (0.0..=1.0).contains(share));
+        let confidence =
+            parameter(body, &["confidence"]).and_then(|share| share.parse::<f32>().ok()).filter(|share| (0.0..=1.0).contains(share));
         return Some(Heard::Speech { text: said, confidence, alternatives: Vec::new() });
     }
     let digits = first(body, &[&format!("{PARAMETERS}/digits"), &format!("{PARAMETERS}/Digits")])?;

@@ -32,9 +32,7 @@ pub(super) fn can(action: &str) -> Can {
         "converse" => Can::Lesser("the persona is written as decision_ai_ keys; the flow must hand them to its own bot"),
         "reject" => Can::Lesser("the call is answered already, so it is disconnected"),
         "record-audio" => Can::Lesser("it is written as decision_recording; the flow must set it, again after each transfer"),
-        "collect" | "menu" | "ask-consent" => {
-            Can::Lesser("the flow must ask, and invoke again with the parameters step and digits")
-        }
+        "collect" | "menu" | "ask-consent" => Can::Lesser("the flow must ask, and invoke again with the parameters step and digits"),
         "continue" | "wake-after" => Can::Lesser("the flow must invoke again with the parameter step"),
         _ => Can::Fully,
     }
@@ -414,7 +412,9 @@ impl<'b> Page<'_, 'b> {
                     None => person.address.raw.clone(),
                 }
             }
-            Target::Sip(_) => return Err(cannot("transfer", "Connect transfers to numbers, queues, agents and flows, but not to SIP addresses")),
+            Target::Sip(_) => {
+                return Err(cannot("transfer", "Connect transfers to numbers, queues, agents and flows, but not to SIP addresses"));
+            }
             Target::Flow(_) | Target::Other(_) => return Err(cannot("transfer", "it is no target that a flow knows")),
         };
         if raw.contains(":contact-flow/") || raw.contains("/contact-flow/") {

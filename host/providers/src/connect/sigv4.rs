@@ -144,12 +144,8 @@ fn public(connection: &Connection) -> (&str, &str) {
 
 /// All values of a header, trimmed, with single spaces.
 fn joined(raw: &Raw<'_>, name: &str) -> Option<String> {
-    let values: Option<Vec<String>> = raw
-        .headers
-        .get_all(name)
-        .iter()
-        .map(|value| Some(value.to_str().ok()?.split_whitespace().collect::<Vec<_>>().join(" ")))
-        .collect();
+    let values: Option<Vec<String>> =
+        raw.headers.get_all(name).iter().map(|value| Some(value.to_str().ok()?.split_whitespace().collect::<Vec<_>>().join(" "))).collect();
     values.filter(|values| !values.is_empty()).map(|values| values.join(","))
 }
 
@@ -186,7 +182,9 @@ pub fn sign(access_key: &str, secret: &str, region: &str, host: &str, path_and_q
     );
     let signature = signature(secret, &Scope { date, region, service: SERVICE }, &request);
     let day = date.get(..8).unwrap_or(date);
-    format!("{ALGORITHM} Credential={access_key}/{day}/{region}/{SERVICE}/aws4_request, SignedHeaders=host;x-amz-date, Signature={signature}")
+    format!(
+        "{ALGORITHM} Credential={access_key}/{day}/{region}/{SERVICE}/aws4_request, SignedHeaders=host;x-amz-date, Signature={signature}"
+    )
 }
 
 #[cfg(test)]

@@ -43,7 +43,12 @@ fn token(raw: &Raw<'_>, connection: &Connection) -> Result<Verified, Unverified>
     let fits = |kept: &str| same(kept.as_bytes(), secret.as_bytes()) & same(connection.id.as_str().as_bytes(), user.as_bytes());
     match fitting(connection, fits) {
         Some(secret) => Ok(Verified { secret_name: secret.name.clone() }),
-        None => Err(unverified(raw, connection, &["Authorization: Basic"], "the user is not the connection, or the password none of its secrets")),
+        None => Err(unverified(
+            raw,
+            connection,
+            &["Authorization: Basic"],
+            "the user is not the connection, or the password none of its secrets",
+        )),
     }
 }
 

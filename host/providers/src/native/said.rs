@@ -125,13 +125,18 @@ fn arrival(raw: &Raw<'_>, body: &Value) -> Result<Arrival, Unreadable> {
         direction: if outbound { Direction::Outbound } else { Direction::Inbound },
         customer: Party {
             name: text(body, &format!("{side}/name")).map(|name| name.chars().take(200).collect()),
-            attestation: text(body, &format!("{side}/attestation")).filter(|level| matches!(level.as_str(), "A" | "B" | "C" | "failed" | "none")),
+            attestation: text(body, &format!("{side}/attestation"))
+                .filter(|level| matches!(level.as_str(), "A" | "B" | "C" | "failed" | "none")),
             anonymous: party.anonymous || withheld,
             ..party
         },
         entry,
         forwarded_from: text(body, "/forwarded_from").map(|raw| endpoint(Some(&raw))).transpose()?,
-        headers: json::plain(body, "/headers").into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).filter(|(name, _)| name.starts_with("x-")).collect(),
+        headers: json::plain(body, "/headers")
+            .into_iter()
+            .map(|(name, value)| (name.to_ascii_lowercase(), value))
+            .filter(|(name, _)| name.starts_with("x-"))
+            .collect(),
         extras: json::plain(body, "/extras"),
     })
 }
@@ -205,7 +210,11 @@ fn alternatives(event: &Value) -> Vec<Alternative> {
 fn message(event: &Value) -> Message {
     let media = event.get("media").and_then(Value::as_array);
     let one = |item: &Value| {
-        Some(Media { url: text(item, "/url")?, mime: text(item, "/mime").unwrap_or_else(|| "application/octet-stream".to_owned()), name: text(item, "/name") })
+        Some(Media {
+            url: text(item, "/url")?,
+            mime: text(item, "/mime").unwrap_or_else(|| "application/octet-stream".to_owned()),
+            name: text(item, "/name"),
+        })
     };
     Message {
         id: text(event, "/id").unwrap_or_default(),

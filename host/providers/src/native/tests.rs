@@ -1,1 +1,2 @@
-#[test] fn placeholder_removed_below() {}
+#[test]
+fn placeholder_removed_below() {}

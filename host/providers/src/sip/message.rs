@@ -62,7 +62,8 @@ impl Message {
 
     /// Its method, in capitals.
     pub fn method(&self) -> Option<&'static str> {
-        let known = ["INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER", "SUBSCRIBE", "NOTIFY", "INFO", "MESSAGE", "UPDATE", "PRACK", "REFER"];
+        let known =
+            ["INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER", "SUBSCRIBE", "NOTIFY", "INFO", "MESSAGE", "UPDATE", "PRACK", "REFER"];
         known.into_iter().find(|known| *known == self.method.to_string())
     }
 
@@ -178,7 +179,8 @@ pub fn length_in_stream(bytes: &[u8]) -> Result<Option<usize>, TooLong> {
     let head = bytes.get(..end).unwrap_or_default();
     let text = std::str::from_utf8(head).map_err(|_| TooLong)?;
     let named = text.split("\r\n").filter_map(|line| line.split_once(':'));
-    let length = named.filter(|(name, _)| LENGTH_HEADERS.iter().any(|known| name.trim().eq_ignore_ascii_case(known))).map(|(_, value)| value);
+    let length =
+        named.filter(|(name, _)| LENGTH_HEADERS.iter().any(|known| name.trim().eq_ignore_ascii_case(known))).map(|(_, value)| value);
     let body: usize = match length.last() {
         Some(length) => length.trim().parse().map_err(|_| TooLong)?,
         None => 0,
@@ -212,7 +214,8 @@ fn is_parameter(part: &str, name: &str) -> bool {
 fn seen_from(via: &str, came_from: SocketAddr) -> String {
     // Several vias may stand in one line; only the first of them is the sender's.
     let (first, others) = via.split_once(',').map_or((via, ""), |(first, others)| (first, others));
-    let mut parts: Vec<String> = first.split(';').map(|part| part.trim().to_owned()).filter(|part| !is_parameter(part, "received")).collect();
+    let mut parts: Vec<String> =
+        first.split(';').map(|part| part.trim().to_owned()).filter(|part| !is_parameter(part, "received")).collect();
     let mut asks_for_port = false;
     for part in parts.iter_mut().skip(1) {
         if is_parameter(part, "rport") {

@@ -15,13 +15,13 @@ use jackfield_domain::tenant::connection::Connection;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use self::message::Message;
+use crate::connection;
 use crate::kamailio::routed;
 use crate::options::{self, Known, SOURCES};
 use crate::party::{dialled, id, party};
 use crate::provider::{Can, Document, Glance, Parsed, Provider, Raw, Reply, Scene, Unreadable, Unverified, Verified};
 use crate::secrets::unverified;
 use crate::targets::{self, COUNTRY, Route, Told};
-use crate::connection;
 
 /// As connections name it.
 pub const NAME: &str = "sip";

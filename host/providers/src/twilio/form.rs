@@ -15,7 +15,7 @@ const PARAMETERS_MAX: usize = 256;
 
 /// What a webhook's body is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// No body: everything stands in the query.
     Query,
     /// A form.
@@ -25,7 +25,7 @@ pub(super) enum Kind {
 }
 
 /// What this request's body is.
-pub(super) fn kind(method: &Method, headers: &HeaderMap) -> Result<Kind, Unreadable> {
+pub(crate) fn kind(method: &Method, headers: &HeaderMap) -> Result<Kind, Unreadable> {
     if method == Method::GET {
         return Ok(Kind::Query);
     }
@@ -45,14 +45,14 @@ pub(super) fn kind(method: &Method, headers: &HeaderMap) -> Result<Kind, Unreada
 
 /// A webhook's parameters, in the order of their arrival.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Form<'a>(Vec<Pair<'a>>);
+pub(crate) struct Form<'a>(Vec<Pair<'a>>);
 
 /// A name and its value. Most of what Twilio sends has no escape in it, and is read where it stands.
-pub(super) type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
+pub(crate) type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
 
 impl<'a> Form<'a> {
     /// Of a request: its query for GET, its body for POST.
-    pub(super) fn of(raw: &Raw<'a>) -> Result<Self, Unreadable> {
+    pub(crate) fn of(raw: &Raw<'a>) -> Result<Self, Unreadable> {
         match kind(raw.method, raw.headers)? {
             Kind::Query => decode(raw.query().unwrap_or_default().as_bytes()),
             Kind::Form => decode(raw.body),
@@ -61,23 +61,23 @@ impl<'a> Form<'a> {
     }
 
     /// Of a request's query alone.
-    pub(super) fn of_query(raw: &Raw<'a>) -> Result<Self, Unreadable> {
+    pub(crate) fn of_query(raw: &Raw<'a>) -> Result<Self, Unreadable> {
         decode(raw.query().unwrap_or_default().as_bytes())
     }
 
     /// All of them.
-    pub(super) fn pairs(&self) -> &[Pair<'a>] {
+    pub(crate) fn pairs(&self) -> &[Pair<'a>] {
         &self.0
     }
 
     /// All of them, for a test that signs or changes them.
     #[cfg(test)]
-    pub(super) fn owned(&self) -> Vec<(String, String)> {
+    pub(crate) fn owned(&self) -> Vec<(String, String)> {
         self.0.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
     }
 
     /// The value of a parameter that has one; none where it is absent or empty.
-    pub(super) fn one(&self, name: &'static str) -> Result<Option<&str>, Unreadable> {
+    pub(crate) fn one(&self, name: &'static str) -> Result<Option<&str>, Unreadable> {
         let mut values = self.0.iter().filter(|(given, _)| given == name).map(|(_, value)| value.as_ref());
         let first = values.next();
         if values.any(|other| Some(other) != first) {
@@ -87,19 +87,19 @@ impl<'a> Form<'a> {
     }
 
     /// A parameter that must be there.
-    pub(super) fn need(&self, name: &'static str) -> Result<&str, Unreadable> {
+    pub(crate) fn need(&self, name: &'static str) -> Result<&str, Unreadable> {
         self.one(name)?.ok_or(Unreadable::Missing(name))
     }
 
     /// A number of seconds, as milliseconds; 0 where it is absent or none.
-    pub(super) fn seconds_as_ms(&self, name: &'static str) -> Result<u64, Unreadable> {
+    pub(crate) fn seconds_as_ms(&self, name: &'static str) -> Result<u64, Unreadable> {
         let seconds = self.one(name)?.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
         Ok(seconds.saturating_mul(1_000))
     }
 }
 
 /// Decodes `application/x-www-form-urlencoded`, or says what is wrong with it.
-pub(super) fn decode(bytes: &[u8]) -> Result<Form<'_>, Unreadable> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Form<'_>, Unreadable> {
     check_escapes(bytes)?;
     let mut pairs = Vec::new();
     for (name, value) in form_urlencoded::parse(bytes) {

@@ -1,4 +1,4 @@
-//! Reads a Twilio webhook: whose it may be, what it tells of the contact, and what happened.
+//! Reads a webhook of whoever speaks TwiML: whose it may be, what it tells of the contact, and what happened.
 //!
 //! The pipeline calls [`glance`] before the signature is checked and [`parse`] after it. Our side is `To` of what comes in and `From`
 //! of what we began: never the caller, who could otherwise choose the tenant. A value that may come once and came twice is refused,
@@ -8,6 +8,7 @@ use jackfield_domain::contact::open::Heard;
 use jackfield_domain::contact::{Arrival, Direction, Party};
 use jackfield_domain::tenant::address::{Address, AddressKind, Channel, e164};
 
+use super::dialect::Dialect;
 use super::form::{Form, Pair};
 use super::heard::heard;
 use crate::party::{VALUE_BYTES_MAX, bounded, endpoint, id, party};
@@ -59,8 +60,8 @@ impl Hook {
     }
 }
 
-/// Whose it may be.
-pub(super) fn glance(raw: &Raw<'_>) -> Result<Glance, Unreadable> {
+/// Whose it may be; `account` is the parameter that names the account.
+pub(crate) fn glance(raw: &Raw<'_>, account: &'static str) -> Result<Glance, Unreadable> {
     let hook = Hook::of(raw.tail)?;
     let form = Form::of(raw)?;
     let step = step(hook, raw)?;
@@ -69,18 +70,18 @@ pub(super) fn glance(raw: &Raw<'_>) -> Result<Glance, Unreadable> {
         Hook::Whisper => Vec::new(),
         _ => our_side(&form)?.and_then(address_of).into_iter().collect(),
     };
-    Ok(Glance { addresses, must_agree: false, release: None, account: form.one("AccountSid")?.map(str::to_owned), step })
+    Ok(Glance { addresses, must_agree: false, release: None, account: form.one(account)?.map(str::to_owned), step })
 }
 
 /// What it says.
-pub(super) fn parse(raw: &Raw<'_>) -> Result<Parsed, Unreadable> {
+pub(crate) fn parse(raw: &Raw<'_>, dialect: &Dialect) -> Result<Parsed, Unreadable> {
     let hook = Hook::of(raw.tail)?;
     let form = Form::of(raw)?;
     let step = step(hook, raw)?;
     let place = step.map(|step| step.place);
     let heard = heard(hook, place, &form)?;
     Ok(Parsed {
-        arrival: arrival(hook, &form)?,
+        arrival: arrival(hook, &form, dialect)?,
         ignored: heard.is_none(),
         heard: heard.unwrap_or(Heard::Nothing),
         event_material: material(raw, &form)?,
@@ -123,7 +124,7 @@ fn address_of(raw: &str) -> Option<Address> {
     if matches!(scheme, "sip" | "sips") { Address::new(Channel::Voice, AddressKind::SipUser, user).ok() } else { None }
 }
 
-fn arrival(hook: Hook, form: &Form<'_>) -> Result<Arrival, Unreadable> {
+fn arrival(hook: Hook, form: &Form<'_>, dialect: &Dialect) -> Result<Arrival, Unreadable> {
     let outbound = begun_by_us(form)?;
     let (from, to) = (endpoint(form.one("From")?)?, endpoint(form.one("To")?)?);
     // A status of a recording names no party; everything else is about a call.
@@ -143,8 +144,8 @@ fn arrival(hook: Hook, form: &Form<'_>) -> Result<Arrival, Unreadable> {
         parent,
         direction: if outbound { Direction::Outbound } else { Direction::Inbound },
         customer: Party {
-            name: form.one("CallerName")?.map(bounded).transpose()?.map(str::to_owned),
-            attestation: form.one("StirVerstat")?.map(|verdict| attestation(verdict).to_owned()),
+            name: form.one(dialect.caller_name)?.map(bounded).transpose()?.map(str::to_owned),
+            attestation: (dialect.attestation)(form)?.map(str::to_owned),
             ..party(customer)
         },
         entry,
@@ -152,17 +153,6 @@ fn arrival(hook: Hook, form: &Form<'_>) -> Result<Arrival, Unreadable> {
         headers: headers(form),
         extras: extras(hook, form)?,
     })
-}
-
-/// STIR/SHAKEN, as in `TN-Validation-Passed-A`.
-fn attestation(verdict: &str) -> &'static str {
-    match verdict.strip_prefix("TN-Validation-Passed-") {
-        Some(level) if level.starts_with('A') => "A",
-        Some(level) if level.starts_with('B') => "B",
-        Some(level) if level.starts_with('C') => "C",
-        _ if verdict.starts_with("TN-Validation-Failed") => "failed",
-        _ => "none",
-    }
 }
 
 fn headers(form: &Form<'_>) -> Vec<(String, String)> {

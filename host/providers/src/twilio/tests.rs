@@ -199,7 +199,11 @@ fn bad_requests_get_a_clear_status() {
         headers.extend(content_type.map(|value| (http::header::CONTENT_TYPE, HeaderValue::from_static(value))));
         let (target, body) = (format!("/hooks/acme-twilio/{tail}{query}"), Bytes::copy_from_slice(body));
         let raw = Raw { method: &method, tail, path_and_query: &target, headers: &headers, body: &body, peer: None, now: 0 };
-        Twilio.glance(&raw, &connection()).map(|_| ()).and_then(|()| Twilio.parse(&raw, &connection()).map(|_| ())).map_err(|error| error.status())
+        Twilio
+            .glance(&raw, &connection())
+            .map(|_| ())
+            .and_then(|()| Twilio.parse(&raw, &connection()).map(|_| ()))
+            .map_err(|error| error.status())
     };
     const FORM: Option<&str> = Some("application/x-www-form-urlencoded");
     const GOOD: &[u8] = b"CallSid=CA1&From=%2B14155550100&To=%2B18005551234&CallStatus=ringing";

@@ -15,7 +15,7 @@ use jackfield_domain::ports::rows::Expect;
 use jackfield_domain::refusal::Code;
 use jackfield_domain::tenant::connection::{Connection, NamedSecret, SECRETS_MAX, Secret};
 use jackfield_domain::tenant::directory::ENTRIES_MAX;
-use jackfield_providers::provider::{NAMES, Provider, provider};
+use jackfield_providers::provider::{Provider, names, provider};
 use jackfield_store::Found;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
@@ -130,8 +130,13 @@ impl View {
 
 fn known_provider(name: &str) -> Result<&'static dyn Provider, Problem> {
     let given: String = name.chars().take(40).collect();
-    provider(name)
-        .ok_or_else(|| Problem::at(Code::Invalid, "provider", format!("there is no provider {given:?}; this version speaks {}", NAMES.join(", "))))
+    provider(name).ok_or_else(|| {
+        Problem::at(
+            Code::Invalid,
+            "provider",
+            format!("there is no provider {given:?}; this version speaks {}", names().collect::<Vec<_>>().join(", ")),
+        )
+    })
 }
 
 /// The tenant's own connection of that name.

@@ -122,7 +122,8 @@ fn check(route: &DefaultRoute, at: &str, directory: &Directory, inside: &Inside,
     let branches = [("open", Some(&route.open)), ("closed", route.closed.as_ref())];
     for (name, draft) in branches.into_iter().filter_map(|(name, draft)| draft.map(|draft| (name, draft))) {
         let at = format!("{at}.{name}");
-        let carries = |connection: &&Connection| provider(&connection.provider).is_some_and(|provider| provider.channels().contains(&route.channel));
+        let carries =
+            |connection: &&Connection| provider(&connection.provider).is_some_and(|provider| provider.channels().contains(&route.channel));
         let carriers: Vec<&Connection> = carriers.iter().filter(carries).collect();
         if carriers.is_empty() {
             try_with(draft, &at, directory, inside, &NothingKnown)?;

@@ -186,7 +186,7 @@ mod tests {
             "id": "a", "tenant": "a", "provider": "", "public_url": "", "secrets": [], "created": 0
         }))
         .unwrap();
-        let all = jackfield_providers::provider::NAMES.iter().filter_map(|name| jackfield_providers::provider::provider(name));
+        let all = jackfield_providers::provider::names().filter_map(jackfield_providers::provider::provider);
         let longest = all.map(|provider| provider.deadline_ms(&connection)).max();
         assert!(read("", 20_000).unwrap().drain_deadline > Duration::from_millis(longest.unwrap()));
     }

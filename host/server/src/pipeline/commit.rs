@@ -36,7 +36,8 @@ pub(super) async fn commit(app: &App, visit: &mut Visit, settled: &Settled, repl
         let mut change = batch(app, visit, settled, &turn, reply, parsed).put(&visit.contact, expect);
         if visit.revision.is_none() {
             let (contact, again) = (&visit.contact, visit.again);
-            change = change.platform(|platform| platform.home(contact, again)).seen(&contact.arrival.customer.address.raw, &contact.id).await?;
+            change =
+                change.platform(|platform| platform.home(contact, again)).seen(&contact.arrival.customer.address.raw, &contact.id).await?;
         }
         change = live(change, visit, settled, parsed);
         if let Some((space, effects)) = &settled.effects {

@@ -140,7 +140,8 @@ pub(super) async fn parse(app: &App, received: &Received, resolved: Resolved) ->
         let refused = RefusedRequest { forms_tried: unverified.forms_tried, url_seen: unverified.url_seen, ..entry };
         TurnedAway::Refused { reply: provider.refuse(StatusCode::FORBIDDEN.as_u16()), refused }
     })?;
-    let parsed = provider.parse(&raw, &connection).map_err(|unreadable| TurnedAway::unreadable(received, &connection, provider, &unreadable))?;
+    let parsed =
+        provider.parse(&raw, &connection).map_err(|unreadable| TurnedAway::unreadable(received, &connection, provider, &unreadable))?;
 
     let platform = app.store.platform();
     let known = match &glance.step {

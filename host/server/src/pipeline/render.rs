@@ -30,7 +30,12 @@ pub(super) fn scene<'a>(visit: &'a Visit, parsed: &'a Parsed) -> Scene<'a> {
 }
 
 pub(super) fn render(visit: &Visit, settled: &Settled, parsed: &Parsed) -> Reply {
-    let ran = Ran { release: visit.contact.release, answered_by: settled.answered_by, barred: settled.barred.map(Barred::code), attempts: &settled.attempts };
+    let ran = Ran {
+        release: visit.contact.release,
+        answered_by: settled.answered_by,
+        barred: settled.barred.map(Barred::code),
+        attempts: &settled.attempts,
+    };
     parsed.provider.render(&settled.decision, &Scene { ran: Some(ran), ..scene(visit, parsed) })
 }
 

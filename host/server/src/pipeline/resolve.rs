@@ -47,7 +47,9 @@ pub(super) async fn resolve(app: &App, received: &Received) -> Result<Resolved, 
         return Err(TurnedAway::NoConnection.into());
     };
     app.statics.keep(&connection.id, found.revision, || provider.render_unbound(&last_words(), &connection));
-    let glance = provider.glance(&raw(received), &connection).map_err(|unreadable| TurnedAway::unreadable(received, &connection, provider, &unreadable))?;
+    let glance = provider
+        .glance(&raw(received), &connection)
+        .map_err(|unreadable| TurnedAway::unreadable(received, &connection, provider, &unreadable))?;
     let binding = bound(app, &connection, &glance).await?;
     Ok(Resolved { connection, provider, glance, binding })
 }

@@ -179,5 +179,11 @@ fn phrase(code: u16) -> &'static str {
 
 /// The same tag for every response of one transaction, and no two transactions alike; it tells nothing of either.
 fn tag_of(transaction: &str) -> String {
-    jackfield_domain::id::Digest::of(transaction.as_bytes()).to_string().chars().filter(char::is_ascii_alphanumeric).skip(6).take(16).collect()
+    jackfield_domain::id::Digest::of(transaction.as_bytes())
+        .to_string()
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .skip(6)
+        .take(16)
+        .collect()
 }

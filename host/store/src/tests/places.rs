@@ -138,7 +138,8 @@ async fn nothing_secret_or_personal_lies_open_in_the_rows() {
     let scope = store.tenant(&id("acme"));
     let here = contact("acme", 1_000, 1);
     let settings = SettingsRevision { revision: 1, value: json!({ "k": SECRET }), written: 1, by: "operator".to_owned() };
-    let retry = Retry { id: retry_id(&here), status: 200, content_type: String::new(), body: SECRET.into(), answered: 1, headers: Vec::new() };
+    let retry =
+        Retry { id: retry_id(&here), status: 200, content_type: String::new(), body: SECRET.into(), answered: 1, headers: Vec::new() };
     let change = scope.change().put(&here, Expect::Absent).turn(&turn(&here, 1, SECRET)).put(&retry, Expect::Absent);
     let change = change.put(&SettingsRow { level: None, settings }, Expect::Absent).platform(|rows| rows.home(&here, false));
     change.seen(CALLER, &here.id).await.unwrap().commit().await.unwrap();

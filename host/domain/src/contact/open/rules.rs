@@ -6,7 +6,8 @@
 use super::{Begun, Heard, LEAVE_QUEUE, Next, Open, hear_without, input, kind_of};
 use crate::contact::decision::{Action, Choice, Collect, Draft, Enqueue, Exit, Menu, Play, Prompt, Ringing, Target, Transfer, Voicemail};
 use crate::contact::event::{
-    AiEnded, ConferenceEnded, ConsentEnded, DialEnded, Event, Extension, Input, InputOutcome, QueueEnded, QueueWaiting, VoicemailEnded,
+    AiEnded, ConferenceEnded, ConsentEnded, DialEnded, Event, Extension, Input, InputOutcome, Message, QueueEnded, QueueWaiting,
+    VoicemailEnded,
 };
 use crate::contact::persona::BargeIn;
 
@@ -14,6 +15,9 @@ impl Open {
     /// Says what follows. The open thing changes where the host goes on with it.
     pub fn hear(&mut self, heard: Heard) -> Next {
         match (&mut self.begun, heard) {
+            (Begun::Collect { collect, choices, attempt }, Heard::Message(message)) if says_something(&message) => {
+                answered(collect, choices, attempt, Heard::Message(message))
+            }
             (_, heard @ (Heard::Ended { .. } | Heard::Message(_) | Heard::MessageStatus(_) | Heard::Other(_))) => hear_without(heard),
             (Begun::Collect { collect, choices, attempt }, heard) => answered(collect, choices, attempt, heard),
             (Begun::Consent(ask), heard) => {
@@ -59,6 +63,11 @@ impl Open {
             (_, heard) => hear_without(heard),
         }
     }
+}
+
+/// A file alone answers no question: the plugin gets it as the message that it is, and the question is over.
+fn says_something(message: &Message) -> bool {
+    !message.text.trim().is_empty() || message.choice.as_ref().is_some_and(|choice| !choice.is_empty())
 }
 
 /// A question's answer: the event, or the question again.
@@ -119,8 +128,38 @@ fn judge(collect: &Collect, choices: &[Choice], attempts: u32, heard: Heard) -> 
             }
         }
         Heard::HungUp => Input { outcome: InputOutcome::HangUp, ..base("", String::new()) },
+        Heard::Message(message) => judge_written(collect, choices, message, base),
         _ => base("", String::new()),
     }
+}
+
+/// An answer in writing. A button that was pressed says which choice it is, and words are taken as if they were spoken; where only keys
+/// were asked for, words are none.
+fn judge_written(collect: &Collect, choices: &[Choice], message: Message, base: impl Fn(&str, String) -> Input) -> Input {
+    let text = message.text.trim();
+    let extras = vec![("message-id".to_owned(), message.id.clone())];
+    let pressed = message.choice.as_deref().filter(|pressed| !pressed.is_empty());
+    let kind = if pressed.is_some() { "choice" } else { "text" };
+    let said = pressed.unwrap_or(text);
+    let found =
+        pressed.and_then(|pressed| chosen(choices, pressed)).or_else(|| chosen(choices, text)).or_else(|| spoken_choice(choices, text));
+    if let Some(choice) = found {
+        return Input { extras, ..base(kind, choice.value.clone()) };
+    }
+    let keys: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    let are_keys = keys.bytes().all(|key| key.is_ascii_digit() || matches!(key, b'*' | b'#'));
+    let within = keys.len() >= collect.min_digits as usize && keys.len() <= collect.max_digits.max(1) as usize;
+    match (choices.is_empty(), collect.speech) {
+        (true, true) => Input { extras, ..base(kind, said.to_owned()) },
+        (true, false) if are_keys && within => Input { extras, ..base(kind, keys) },
+        _ => Input { extras, outcome: InputOutcome::NoMatch, ..base(kind, said.to_owned()) },
+    }
+}
+
+/// The choice of that key or value, however it is written.
+fn chosen<'a>(choices: &'a [Choice], written: &str) -> Option<&'a Choice> {
+    let same = |text: &str| !text.is_empty() && text.to_lowercase() == written.trim().to_lowercase();
+    choices.iter().find(|choice| same(&choice.key) || same(&choice.value))
 }
 
 fn spoken_choice<'a>(choices: &'a [Choice], said: &str) -> Option<&'a Choice> {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::contact::decision::{Prompt, Ringing};
 use crate::contact::event::ConsentEnded;
-use crate::contact::event::InputOutcome;
+use crate::contact::event::{InputOutcome, Message};
 use crate::contact::persona::BargeIn;
 
 fn question(attempts: u32, choices: &[(&str, &str)]) -> Open {
@@ -80,6 +80,65 @@ fn speech_matches_labels_and_phrases_and_unclear_speech_does_not() {
     let mut open = question(2, &[("1", "sales")]);
     assert!(first_words(open.hear(say("sales", 0.2))).contains("say it again"));
     assert_eq!(heard(open.hear(say("sails", 0.9))).outcome, InputOutcome::NoMatch);
+}
+
+fn message(text: &str, choice: Option<&str>) -> Heard {
+    Heard::Message(Message {
+        id: "SM1".to_owned(),
+        text: text.to_owned(),
+        media: Vec::new(),
+        choice: choice.map(str::to_owned),
+        reply_to: None,
+        extras: Vec::new(),
+    })
+}
+
+#[test]
+fn a_message_answers_the_question_that_is_open() {
+    for (text, pressed, kind) in [
+        ("2", None, "text"),
+        (" SUPPORT! ", None, "text"),
+        ("the support", None, "text"),
+        ("Support", Some("support"), "choice"),
+        ("Yes, help me", Some("2"), "choice"),
+        ("", Some("SUPPORT"), "choice"),
+        ("support", Some("payload-of-another-time"), "choice"),
+    ] {
+        let mut open = question(2, &[("1", "sales"), ("2", "support")]);
+        let input = heard(open.hear(message(text, pressed)));
+        assert_eq!(
+            (input.value.as_str(), input.kind.as_str(), input.outcome),
+            ("support", kind, InputOutcome::Matched),
+            "{text} {pressed:?}"
+        );
+        assert_eq!(input.extras, [("message-id".to_owned(), "SM1".to_owned())]);
+    }
+    let mut open = question(2, &[("1", "sales")]);
+    assert!(first_words(open.hear(message("what?", None))).contains("not on the list"));
+    assert_eq!(heard(open.hear(message("what?", None))).outcome, InputOutcome::NoMatch);
+}
+
+#[test]
+fn words_answer_a_free_question_and_only_keys_one_for_keys() {
+    assert_eq!(heard(question(1, &[]).hear(message(" any words ", None))).value, "any words");
+    let keys_only = |text: &str| {
+        let mut open = question(1, &[]);
+        let Begun::Collect { collect, .. } = &mut open.begun else { panic!("no question") };
+        (collect.speech, collect.min_digits, collect.max_digits) = (false, 2, 4);
+        let input = heard(open.hear(message(text, None)));
+        (input.outcome, input.value)
+    };
+    assert_eq!(keys_only("12 34"), (InputOutcome::Matched, "1234".to_owned()));
+    for bad in ["1", "12345", "twelve"] {
+        assert_eq!(keys_only(bad), (InputOutcome::NoMatch, bad.to_owned()));
+    }
+}
+
+#[test]
+fn a_file_alone_and_a_message_out_of_turn_are_messages() {
+    assert!(matches!(question(1, &[("1", "sales")]).hear(message(" ", None)), Next::Ask(Event::Message(_))));
+    let mut open = Open { turn: 1, begun: Begun::Wake { tag: "w".to_owned() } };
+    assert!(matches!(open.hear(message("hello", None)), Next::Ask(Event::Message(_))));
 }
 
 #[test]

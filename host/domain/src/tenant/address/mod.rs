@@ -95,17 +95,8 @@ impl AddressKind {
 impl FromStr for AddressKind {
     type Err = BadId;
     fn from_str(text: &str) -> Result<Self, BadId> {
-        [
-            Self::Number,
-            Self::QueueArn,
-            Self::Domain,
-            Self::PhoneNumberId,
-            Self::SipUser,
-            Self::BusinessId,
-            Self::Prefix,
-            Self::Any,
-        ]
-        .into_iter()
+        [Self::Number, Self::QueueArn, Self::Domain, Self::PhoneNumberId, Self::SipUser, Self::BusinessId, Self::Prefix, Self::Any]
+            .into_iter()
             .find(|k| k.as_str() == text)
             .ok_or(BadId {
                 what: "address kind",

@@ -81,7 +81,9 @@ mod tests {
 
     #[test]
     fn an_extension_is_no_number() {
-        for (raw, country) in [("1001", None), ("sales", None), ("sip:1001@pbx", Some("US")), ("client:bob", None), ("", None), ("110", Some("DE"))] {
+        for (raw, country) in
+            [("1001", None), ("sales", None), ("sip:1001@pbx", Some("US")), ("client:bob", None), ("", None), ("110", Some("DE"))]
+        {
             assert_eq!(number(raw, country), None, "{raw}");
         }
     }

@@ -1,6 +1,6 @@
 //! Renders a default route so that it works while we are away: a document on a host elsewhere, in which nothing comes back to us.
 //!
-//! The provider's `render_alone` calls it for `jackfield connection fallback`; the files are Twilio's fallback URL. It goes through the
+//! The provider's `render_alone` calls it for `jackfield connection fallback`; the files are what the provider's fallback URL leads to. It goes through the
 //! same page as every answer, told that it is alone: where the page would write a URL of ours it refuses, so that one cannot slip in.
 //! What needs an answer from the caller is left out with everything behind it, because keys would be pressed that nobody hears; what
 //! only needs a place to go - a queue, a number, a conference, a recording - works without us, and loses what we would have added.
@@ -9,15 +9,15 @@ use jackfield_domain::contact::decision::{Action, Draft, Exit, Ringing, Target, 
 use jackfield_domain::contact::open::exit_action;
 use jackfield_domain::fallback::{Inability, last_words};
 
-use super::{Document, Page, bounded, cannot};
+use super::{Dialect, Document, Page, bounded, cannot};
 use crate::provider::{Hosting, Scene};
 
-/// Where a recording goes on: beside the documents, because Twilio takes a relative URL and would otherwise begin the same document
+/// Where a recording goes on: beside the documents, because a provider takes a relative URL and would otherwise begin the same document
 /// again.
 pub(super) const GOODBYE: &str = "goodbye.xml";
 
-/// What a host must know.
-pub(in crate::twilio) const HOSTING: Hosting = Hosting {
+/// What a host must know, for Twilio; a dialect with other settings writes its own readme.
+pub(crate) const HOSTING: Hosting = Hosting {
     ending: "xml",
     content_type: "text/xml; charset=utf-8",
     companions: &[(GOODBYE, "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Hangup/></Response>")],
@@ -35,19 +35,19 @@ pub(in crate::twilio) const HOSTING: Hosting = Hosting {
 };
 
 /// Renders a draft without anything that comes back; an inability where nothing worth hearing is left.
-pub(in crate::twilio) fn alone(draft: &Draft, scene: &Scene<'_>) -> Result<Document, Inability> {
+pub(crate) fn alone(dialect: &Dialect, draft: &Draft, scene: &Scene<'_>) -> Result<Document, Inability> {
     let mut lesser = Vec::new();
     let mut kept: Vec<Action> = Vec::new();
     let mut wanted: Vec<Action> = Vec::new();
-    draft.actions.iter().for_each(|action| wanted.extend(instead(action, &mut lesser)));
+    draft.actions.iter().for_each(|action| wanted.extend(instead(action, dialect.called, &mut lesser)));
     for action in wanted {
-        let mut trial = page(scene);
+        let mut trial = page(dialect, scene);
         match trial.action(&action) {
             Ok(()) => kept.push(action),
             Err(Inability { why, .. }) => lesser.push(format!("{}: left out, because {why}", action.name())),
         }
     }
-    let mut page = page(scene);
+    let mut page = page(dialect, scene);
     kept.iter().try_for_each(|action| page.action(action))?;
     let leads_away = kept.last().is_some_and(Action::is_last);
     if !leads_away && !page.audible {
@@ -59,16 +59,16 @@ pub(in crate::twilio) fn alone(draft: &Draft, scene: &Scene<'_>) -> Result<Docum
         last_words().actions.iter().try_for_each(|action| page.action(action))?;
     }
     lesser.extend(std::mem::take(&mut page.notes));
-    let body = bounded(page.markup.finish())?;
+    let body = bounded(page.markup.finish(), dialect.called)?;
     Ok(Document { body, notes: lesser })
 }
 
-fn page<'a>(scene: &'a Scene<'a>) -> Page<'a> {
-    Page { alone: true, ..Page::new(scene.connection, Some(scene)) }
+fn page<'a>(dialect: &'a Dialect, scene: &'a Scene<'a>) -> Page<'a> {
+    Page { alone: true, ..Page::new(dialect, scene.connection, Some(scene)) }
 }
 
 /// What is done instead of an action, as far as that is another action; the rest is tried as it is.
-fn instead(action: &Action, lesser: &mut Vec<String>) -> Vec<Action> {
+fn instead(action: &Action, who: &str, lesser: &mut Vec<String>) -> Vec<Action> {
     match action {
         Action::Transfer(transfer) => vec![Action::Transfer(to_one_place(transfer, lesser))],
         Action::Enqueue(enqueue) => {
@@ -82,7 +82,7 @@ fn instead(action: &Action, lesser: &mut Vec<String>) -> Vec<Action> {
             converse.on_failure.iter().filter(|exit| !matches!(exit, Exit::Continue(_))).map(exit_action).collect()
         }
         Action::Voicemail(_) => {
-            lesser.push("voicemail: the recording stays in the Twilio account, and nobody is told of it".to_owned());
+            lesser.push(format!("voicemail: the recording stays in the {who} account, and nobody is told of it"));
             vec![action.clone()]
         }
         Action::Conference(conference) if conference.start_on_enter => vec![action.clone()],

@@ -1,6 +1,6 @@
 //! Renders what gives the customer to somebody else: a queue, a target, a conference, an AI speaker, a mailbox.
 //!
-//! Each begins something that comes back to us, so each carries a URL with the step's token. A name that Twilio keeps for a whole
+//! Each begins something that comes back to us, so each carries a URL with the step's token. A name that a provider keeps for a whole
 //! account carries the tenant's: two tenants of one account never share a queue or a conference.
 
 use jackfield_domain::contact::decision::{Conference, Converse, Enqueue, Relaxation, Skill, Voicemail};
@@ -29,7 +29,7 @@ impl Page<'_> {
             false => Some((self.hook(Place::QueueLeft, "enqueue")?, self.hook(Place::QueueWait, "enqueue")?)),
             true => None,
         };
-        let given = scene.directory.queues.get(&enqueue.queue).and_then(|queue| queue.provider_ids.get(crate::twilio::NAME));
+        let given = scene.directory.queues.get(&enqueue.queue).and_then(|queue| queue.provider_ids.get(self.dialect.name));
         let mut attributes: Vec<Attribute<'_>> = match (&back, &enqueue.hold_music) {
             (Some((left, wait)), _) => vec![("action", left), ("method", "POST"), ("waitUrl", wait), ("waitUrlMethod", "POST")],
             (None, Some(music)) => vec![("waitUrl", music), ("waitUrlMethod", "GET")],
@@ -38,7 +38,7 @@ impl Page<'_> {
         if enqueue.maximum_wait_ms.is_some() && enqueue.hold_music.is_some() {
             self.note("enqueue", "whether maximum-wait is over is looked at each time the hold music ends");
         }
-        if let Some(workflow) = given.filter(|id| is_sid("WW", id)) {
+        if let Some(workflow) = given.filter(|id| self.dialect.has_workflows && is_sid("WW", id)) {
             attributes.push(("workflowSid", workflow));
             self.markup.begin("Enqueue", &attributes);
             let priority = enqueue.priority.map(|priority| priority.to_string());
@@ -48,10 +48,9 @@ impl Page<'_> {
             return Ok(());
         }
         if enqueue.priority.is_some() || !enqueue.skills.is_empty() || !enqueue.relaxations.is_empty() {
-            self.note(
-                "enqueue",
-                "priority and skills need a TaskRouter workflow as the queue's Twilio id; this queue serves in order of arrival",
-            );
+            let needed =
+                if self.dialect.has_workflows { "need a TaskRouter workflow as the queue's Twilio id" } else { "are not known there" };
+            self.note("enqueue", &format!("priority and skills {needed}; this queue serves in order of arrival"));
         }
         self.markup.leaf("Enqueue", &attributes, &queue_name(enqueue, given, scene));
         Ok(())
@@ -63,7 +62,8 @@ impl Page<'_> {
         let truth = |value: bool| if value { "true" } else { "false" };
         let most = conference.max_participants.map(|most| most.clamp(2, PARTICIPANTS_MAX));
         if most != conference.max_participants {
-            self.note("conference", "Twilio's conferences have 2 to 250 participants");
+            let who = self.dialect.called;
+            self.note("conference", &format!("{who}'s conferences have 2 to 250 participants"));
         }
         let most = most.map(|most| most.to_string());
         let mut attributes: Vec<Attribute<'_>> = vec![
@@ -73,7 +73,7 @@ impl Page<'_> {
         ];
         attributes.extend(most.as_deref().map(|most| ("maxParticipants", most)));
         if let Some(music) = &conference.hold_music {
-            // An audio file is fetched by GET, so that Twilio may keep it.
+            // An audio file is fetched by GET, so that it may be kept.
             attributes.extend([("waitUrl", music.as_str()), ("waitMethod", "GET")]);
         }
         let back: Vec<Attribute<'_>> = url.iter().flat_map(|url| [("action", url.as_str()), ("method", "POST")]).collect();
@@ -90,7 +90,7 @@ impl Page<'_> {
         };
         let url = self.hook(Place::SpeakerEnded, "converse")?;
         let persona = &converse.persona;
-        // The greeting is Twilio's to say, and would be said twice if the speaker had it too.
+        // The greeting is the provider's to say, and would be said twice if the speaker had it too.
         let silent = Persona { greeting: None, ..persona.clone() };
         let described = serde_json::to_string(&silent).map_err(|_| cannot("converse", "the persona cannot be written as JSON"))?;
         let hints = persona.hints.iter().map(|hint| one_hint(hint)).collect::<Vec<_>>().join(", ");
@@ -119,12 +119,13 @@ impl Page<'_> {
     pub(super) fn voicemail(&mut self, voicemail: &Voicemail) -> Result<(), Inability> {
         let (url, method) = match self.alone {
             false => (self.hook(Place::Recorded, "voicemail")?, "POST"),
-            // Without one Twilio would fetch this very document again, and record for ever.
+            // Without one the provider would fetch this very document again, and record for ever.
             true => (alone::GOODBYE.to_owned(), "GET"),
         };
         self.prompts(&voicemail.prompts, "voicemail")?;
         if voicemail.transcribe {
-            self.note("voicemail", "Twilio's transcript is ready after voicemail-ended, and is not asked for");
+            let who = self.dialect.called;
+            self.note("voicemail", &format!("{who}'s transcript is ready after voicemail-ended, and is not asked for"));
         }
         let length = seconds(voicemail.max_length_ms);
         let silence = voicemail.silence_timeout_ms.map(seconds);
@@ -137,7 +138,7 @@ impl Page<'_> {
         ];
         attributes.extend(silence.as_deref().map(|silence| ("timeout", silence)));
         self.markup.empty("Record", &attributes);
-        // Twilio goes on with the next verb where nothing was said; that too must come back.
+        // A provider goes on with the next verb where nothing was said; that too must come back.
         self.markup.leaf("Redirect", &[("method", method)], &url);
         Ok(())
     }

@@ -1,23 +1,23 @@
 //! Writes XML that is well-formed whatever it is given.
 //!
 //! Every renderer writes through it. Names come from our own code, values are escaped by the library, and characters that XML 1.0
-//! cannot carry at all are left out here: escaping would not help them, and Twilio drops a call whose document does not parse.
+//! cannot carry at all are left out here: escaping would not help them, and a provider drops a call whose document does not parse.
 
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 use quick_xml::writer::Writer;
 
 /// An attribute: a name of ours and any value.
-pub(super) type Attribute<'a> = (&'static str, &'a str);
+pub(crate) type Attribute<'a> = (&'static str, &'a str);
 
 /// A document that is being written. What was begun and not ended is ended by [`Markup::finish`].
-pub(super) struct Markup {
+pub(crate) struct Markup {
     writer: Writer<Vec<u8>>,
     begun: Vec<&'static str>,
 }
 
 impl Markup {
     /// An empty document with this root.
-    pub(super) fn new(root: &'static str) -> Self {
+    pub(crate) fn new(root: &'static str) -> Self {
         let mut markup = Self { writer: Writer::new(Vec::new()), begun: Vec::new() };
         markup.put(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)));
         markup.begin(root, &[]);
@@ -25,37 +25,37 @@ impl Markup {
     }
 
     /// Begins an element.
-    pub(super) fn begin(&mut self, name: &'static str, attributes: &[Attribute<'_>]) {
+    pub(crate) fn begin(&mut self, name: &'static str, attributes: &[Attribute<'_>]) {
         self.put(Event::Start(tag(name, attributes)));
         self.begun.push(name);
     }
 
     /// Ends what was begun last.
-    pub(super) fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         if let Some(name) = self.begun.pop() {
             self.put(Event::End(BytesEnd::new(name)));
         }
     }
 
     /// Writes text.
-    pub(super) fn text(&mut self, text: &str) {
+    pub(crate) fn text(&mut self, text: &str) {
         self.put(Event::Text(BytesText::new(&sayable(text))));
     }
 
     /// Writes an element without children.
-    pub(super) fn empty(&mut self, name: &'static str, attributes: &[Attribute<'_>]) {
+    pub(crate) fn empty(&mut self, name: &'static str, attributes: &[Attribute<'_>]) {
         self.put(Event::Empty(tag(name, attributes)));
     }
 
     /// Writes an element with nothing but text.
-    pub(super) fn leaf(&mut self, name: &'static str, attributes: &[Attribute<'_>], text: &str) {
+    pub(crate) fn leaf(&mut self, name: &'static str, attributes: &[Attribute<'_>], text: &str) {
         self.begin(name, attributes);
         self.text(text);
         self.end();
     }
 
     /// The document.
-    pub(super) fn finish(mut self) -> Vec<u8> {
+    pub(crate) fn finish(mut self) -> Vec<u8> {
         while !self.begun.is_empty() {
             self.end();
         }
@@ -82,6 +82,6 @@ fn sayable(text: &str) -> String {
 }
 
 /// True where XML 1.0 can carry it, escaped or not.
-pub(super) fn is_char(c: char) -> bool {
+pub(crate) fn is_char(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }

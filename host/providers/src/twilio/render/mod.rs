@@ -1,4 +1,4 @@
-//! Renders a draft as TwiML, or says what of it Twilio cannot do.
+//! Renders a draft as TwiML, or says what of it cannot be done.
 //!
 //! The provider renders decisions through [`document`], vetting tries drafts with the same function. A page knows where it will be
 //! heard: the contact's own document, the wait in a queue, which takes few verbs, or nobody's, where no contact exists and nothing can
@@ -20,13 +20,17 @@ use jackfield_domain::fallback::Inability;
 use jackfield_domain::refusal::Code;
 use jackfield_domain::tenant::connection::Connection;
 
-use self::markup::{Attribute, Markup};
+use self::markup::Attribute;
+use super::dialect::Dialect;
 use super::parse::Hook;
 use crate::provider::{Place, Scene, Step};
 use crate::token::PARAMETER;
 
-pub(super) use alone::{HOSTING, alone};
-pub(super) use whisper::whisper;
+pub(crate) use alone::{HOSTING, alone};
+pub(crate) use markup::Markup;
+pub(crate) use speech::pieces;
+pub(crate) use ssml::plain;
+pub(crate) use whisper::whisper;
 
 /// Twilio drops a call whose document is larger (error 11750).
 const DOCUMENT_BYTES_MAX: usize = 65_536;
@@ -35,38 +39,44 @@ const WAKE_MS_MAX: u64 = 600_000;
 
 /// A document and what in it is done in a lesser way than asked.
 #[derive(Debug)]
-pub(super) struct Document {
-    pub(super) body: Vec<u8>,
-    pub(super) notes: Vec<String>,
+pub(crate) struct Document {
+    pub(crate) body: Vec<u8>,
+    pub(crate) notes: Vec<String>,
 }
 
 /// Renders a draft; without a scene there is no contact.
-pub(super) fn document(draft: &Draft, connection: &Connection, scene: Option<&Scene<'_>>) -> Result<Document, Inability> {
-    let mut page = Page::new(connection, scene);
+pub(crate) fn document(
+    dialect: &Dialect,
+    draft: &Draft,
+    connection: &Connection,
+    scene: Option<&Scene<'_>>,
+) -> Result<Document, Inability> {
+    let mut page = Page::new(dialect, connection, scene);
+    let who = dialect.called;
     let in_queue = scene.is_some_and(|scene| scene.place == Place::QueueWait);
     if in_queue {
         page.wait(&draft.actions)?;
     } else {
         draft.actions.iter().try_for_each(|action| page.action(action))?;
         if draft.actions.last().is_some_and(|action| !action.is_last()) {
-            page.note("decision", "nothing follows the last action, so Twilio ends the call after it");
+            page.note("decision", &format!("nothing follows the last action, so {who} ends the call after it"));
         }
     }
     let Page { markup, notes, .. } = page;
-    let body = bounded(markup.finish())?;
+    let body = bounded(markup.finish(), who)?;
     Ok(Document { body, notes })
 }
 
-fn bounded(body: Vec<u8>) -> Result<Vec<u8>, Inability> {
+pub(crate) fn bounded(body: Vec<u8>, who: &str) -> Result<Vec<u8>, Inability> {
     if body.len() > DOCUMENT_BYTES_MAX {
-        let why = format!("its document has {} bytes, and Twilio takes 65,536", body.len());
+        let why = format!("its document has {} bytes, and {who} takes 65,536", body.len());
         return Err(cannot("decision", why));
     }
     Ok(body)
 }
 
 /// The document that ends a call.
-pub(super) fn hang_up() -> Vec<u8> {
+pub(crate) fn hang_up() -> Vec<u8> {
     let mut markup = Markup::new("Response");
     markup.empty("Hangup", &[]);
     markup.finish()
@@ -76,7 +86,7 @@ fn cannot(action: &str, why: impl Into<String>) -> Inability {
     Inability { action: action.to_owned(), why: why.into(), code: Code::CannotRender }
 }
 
-/// Whole seconds, rounded up: Twilio counts in them, and a customer who is given less time than was meant loses the call.
+/// Whole seconds, rounded up: TwiML counts in them, and a customer who is given less time than was meant loses the call.
 fn seconds(ms: u64) -> String {
     ms.div_ceil(1_000).max(1).to_string()
 }
@@ -84,9 +94,10 @@ fn seconds(ms: u64) -> String {
 /// A document that is being written.
 struct Page<'a> {
     markup: Markup,
+    dialect: &'a Dialect,
     connection: &'a Connection,
     scene: Option<&'a Scene<'a>>,
-    /// In force for what follows; Twilio's own default where none is known.
+    /// In force for what follows; the provider's own default where none is known.
     language: Option<String>,
     notes: Vec<String>,
     /// True once anything takes time, so that a wait document cannot spin.
@@ -96,9 +107,10 @@ struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    fn new(connection: &'a Connection, scene: Option<&'a Scene<'a>>) -> Self {
+    fn new(dialect: &'a Dialect, connection: &'a Connection, scene: Option<&'a Scene<'a>>) -> Self {
         Self {
             markup: Markup::new("Response"),
+            dialect,
             connection,
             scene,
             language: scene.map(|scene| scene.language.to_owned()).filter(|language| !language.is_empty()),
@@ -119,7 +131,7 @@ impl<'a> Page<'a> {
         self.scene.ok_or_else(|| cannot(action, "no contact exists here to which its outcome could come back"))
     }
 
-    /// The URL under which Twilio comes back to this contact's step.
+    /// The URL under which the provider comes back to this contact's step.
     fn hook(&self, place: Place, action: &str) -> Result<String, Inability> {
         if self.alone {
             return Err(cannot(action, "what comes of it would have to come back, and nobody is there"));
@@ -140,10 +152,10 @@ impl<'a> Page<'a> {
     }
 
     fn action(&mut self, action: &Action) -> Result<(), Inability> {
-        let name = action.name();
+        let (name, who) = (action.name(), self.dialect.called);
         match action {
             Action::Keep => {
-                Err(cannot(name, "Twilio ends a call whose answer is empty; keep works only while the customer waits in a queue"))
+                Err(cannot(name, format!("{who} ends a call whose answer is empty; keep works only while the customer waits in a queue")))
             }
             Action::Say(_)
             | Action::Play(_)
@@ -160,7 +172,7 @@ impl<'a> Page<'a> {
                 Ok(())
             }
             Action::WakeAfter(wake) if wake.after_ms > WAKE_MS_MAX => {
-                Err(cannot(name, "Twilio would keep the line silent for that long; ten minutes are the most"))
+                Err(cannot(name, format!("{who} would keep the line silent for that long; ten minutes are the most")))
             }
             Action::WakeAfter(wake) => {
                 let url = self.hook(Place::Main, name)?;
@@ -188,11 +200,12 @@ impl<'a> Page<'a> {
 
     /// What needs nothing to come back, and so works everywhere.
     fn simple(&mut self, action: &Action) -> Result<(), Inability> {
+        let who = self.dialect.called;
         match action {
             Action::Say(prompt) => return self.prompt(prompt, action.name()),
             Action::Play(play) => {
                 if play.barge_in != BargeIn::None {
-                    self.note("play", "Twilio plays it to the end; put it into a collect to have it cut short");
+                    self.note("play", &format!("{who} plays it to the end; put it into a collect to have it cut short"));
                 }
                 self.audible = true;
                 self.markup.leaf("Play", &[("loop", &play.times.to_string())], &play.url);
@@ -200,7 +213,7 @@ impl<'a> Page<'a> {
             Action::Pause(ms) => self.pause(*ms),
             Action::SendDigits(keys) => {
                 if keys.bytes().any(|key| matches!(key, b'A'..=b'D')) {
-                    return Err(cannot(action.name(), "Twilio sends the keys 0-9, * and #, and w, but not A-D"));
+                    return Err(cannot(action.name(), format!("{who} sends the keys 0-9, * and #, and w, but not A-D")));
                 }
                 self.audible = true;
                 self.markup.empty("Play", &[("digits", keys)]);
@@ -229,7 +242,11 @@ impl<'a> Page<'a> {
             // In the first turn nothing is being recorded yet, so there is nothing to end.
             Recording::Off if scene.turn <= 1 => Ok(()),
             Recording::Off | Recording::Pause | Recording::Resume => {
-                Err(cannot("record-audio", "a TwiML answer can begin a recording, but only Twilio's REST API ends, halts or resumes one"))
+                let who = self.dialect.called;
+                Err(cannot(
+                    "record-audio",
+                    format!("an answer can begin a recording, but only {who}'s REST API ends, halts or resumes one"),
+                ))
             }
         }
     }
@@ -243,7 +260,7 @@ impl<'a> Page<'a> {
         }
         let known = if reason == "busy" { "busy" } else { "rejected" };
         if known != reason {
-            self.note("reject", "Twilio knows busy and rejected; this becomes rejected");
+            self.note("reject", "there are only busy and rejected; this becomes rejected");
         }
         self.markup.empty("Reject", &[("reason", known)]);
     }

@@ -1,7 +1,7 @@
-//! Renders what asks the customer for something: collect, menu and consent, all by Twilio's `Gather`.
+//! Renders what asks the customer for something: collect, menu and consent, all by `Gather`.
 //!
-//! One question is asked once: asking again is the host's rule, not Twilio's, so `actionOnEmptyResult` brings every outcome back,
-//! silence included. Where Twilio is coarser than the contract - whole seconds, one timeout for all keys, one kind of interruption -
+//! One question is asked once: asking again is the host's rule, not the provider's, so `actionOnEmptyResult` brings every outcome back,
+//! silence included, and where a dialect does not promise that, the next verb does. Where TwiML is coarser than the contract - whole seconds, one timeout for all keys, one kind of interruption -
 //! the page gets a note.
 
 use jackfield_domain::contact::decision::{AskConsent, Choice, Collect};
@@ -51,7 +51,7 @@ impl Page<'_> {
         attributes.push(("actionOnEmptyResult", "true"));
         self.markup.begin("Gather", &attributes);
         self.prompts(&collect.prompts, action)?;
-        self.markup.end();
+        self.gathered(&url);
         Ok(())
     }
 
@@ -59,8 +59,16 @@ impl Page<'_> {
         let url = self.hook(Place::Answered, "ask-consent")?;
         self.one_key(&url, &seconds(ask.timeout_ms));
         self.prompts(&ask.prompts, "ask-consent")?;
-        self.markup.end();
+        self.gathered(&url);
         Ok(())
+    }
+
+    /// Ends a question. Without an answer one provider goes on with the next verb, so that one comes back and tells of nothing.
+    fn gathered(&mut self, url: &str) {
+        self.markup.end();
+        if !self.dialect.tells_silence {
+            self.redirect(url);
+        }
     }
 
     /// Begins a question for one key, whichever; the caller writes what is said and ends it.
@@ -79,9 +87,10 @@ impl Page<'_> {
     }
 
     fn note_what_is_lost(&mut self, collect: &Collect, digits_max: u32, action: &str) {
+        let who = self.dialect.called;
         let between = collect.inter_digit_timeout_ms;
         if collect.dtmf && digits_max > 1 && between > 0 && seconds(between) != seconds(collect.first_timeout_ms) {
-            self.note(action, "Twilio has one timeout for keys: first-timeout is kept between them too");
+            self.note(action, &format!("{who} has one timeout for keys: first-timeout is kept between them too"));
         }
         let only_one_kind = match collect.barge_in {
             BargeIn::Dtmf => collect.speech,
@@ -89,10 +98,10 @@ impl Page<'_> {
             BargeIn::None | BargeIn::Any => false,
         };
         if only_one_kind {
-            self.note(action, "Twilio's prompts are cut short by keys and speech alike");
+            self.note(action, &format!("{who}'s prompts are cut short by keys and speech alike"));
         }
         if collect.sensitive {
-            self.note(action, "Twilio keeps what was entered in its own log unless the account has PCI mode");
+            self.note(action, &format!("{who} keeps what was entered in its own log unless the account has PCI mode"));
         }
     }
 
@@ -123,7 +132,8 @@ impl Page<'_> {
             }
         }
         if left_out && collect.speech {
-            self.note(action, "Twilio takes 500 hints of 100 characters; the others are left out");
+            let who = self.dialect.called;
+            self.note(action, &format!("{who} takes 500 hints of 100 characters; the others are left out"));
         }
         hints.join(", ")
     }

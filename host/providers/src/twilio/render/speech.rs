@@ -1,7 +1,7 @@
 //! Renders prompts: what is said or played, by which voice and in which language.
 //!
-//! Documents, questions and whispers all speak through it. Plain text is cut where a sentence or a word ends, because Twilio takes only
-//! so much at once and would drop the call over the rest.
+//! Documents, questions and whispers all speak through it. Plain text is cut where a sentence or a word ends, because a provider takes
+//! only so much at once and would drop the call over the rest.
 
 use jackfield_domain::contact::decision::{Prompt, PromptContent};
 use jackfield_domain::fallback::Inability;
@@ -20,6 +20,7 @@ impl Page<'_> {
     pub(super) fn prompt(&mut self, prompt: &Prompt, action: &str) -> Result<(), Inability> {
         let voice = prompt.voice.clone().or_else(|| self.connection.voice.clone());
         let language = prompt.language.clone().or_else(|| self.language.clone());
+        let who = self.dialect.called;
         let mut attributes: Vec<Attribute<'_>> = Vec::new();
         attributes.extend(voice.as_deref().map(|voice| ("voice", voice)));
         attributes.extend(language.as_deref().map(|language| ("language", language)));
@@ -32,18 +33,16 @@ impl Page<'_> {
             }
             PromptContent::Ssml(text) => {
                 self.markup.begin("Say", &attributes);
-                let spoken_chars = ssml::speak(text, &mut self.markup).map_err(|why| cannot(action, why))?;
+                let spoken = ssml::speak(text, &mut self.markup, who).map_err(|why| cannot(action, why))?;
                 self.markup.end();
-                if spoken_chars > SAY_CHARS_MAX {
-                    return Err(cannot(
-                        action,
-                        "the SSML has more than the 4,096 characters that Twilio says at once; make it several prompts",
-                    ));
+                if spoken.chars().filter(|c| !c.is_whitespace()).count() > SAY_CHARS_MAX {
+                    let why = format!("the SSML has more than the 4,096 characters that {who} says at once; make it several prompts");
+                    return Err(cannot(action, why));
                 }
             }
             PromptContent::Audio(url) => self.markup.leaf("Play", &[], url),
             PromptContent::Other(extension) => {
-                return Err(cannot(action, format!("Twilio has no prompt of kind {:?}", extension.kind)));
+                return Err(cannot(action, format!("{who} has no prompt of kind {:?}", extension.kind)));
             }
         }
         Ok(())
@@ -51,7 +50,7 @@ impl Page<'_> {
 }
 
 /// Cuts a text into pieces of at most so many characters: after a sentence where there is one, else after a word, else anywhere.
-fn pieces(text: &str, chars_max: usize) -> Vec<&str> {
+pub(crate) fn pieces(text: &str, chars_max: usize) -> Vec<&str> {
     let mut pieces = Vec::new();
     let mut rest = text;
     while rest.chars().nth(chars_max).is_some() {

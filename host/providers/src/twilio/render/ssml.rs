@@ -1,4 +1,4 @@
-//! Passes a plugin's SSML into a `Say`, element by element, so that only what Twilio speaks gets there.
+//! Passes a plugin's SSML into a `Say`, element by element, so that only what is spoken gets there.
 //!
 //! Prompts are rendered through it. It reads the markup and writes it again instead of copying it: a copied end tag could close the
 //! `Say` and put a verb of the plugin's choice behind it, past all vetting.
@@ -11,7 +11,7 @@ use quick_xml::reader::Reader;
 
 use super::markup::{Markup, is_char};
 
-/// The elements that Twilio speaks, each with its attributes.
+/// The elements that Twilio speaks and every dialect may be given, each with its attributes.
 const ELEMENTS: [(&str, &[&str]); 10] = [
     ("break", &["strength", "time"]),
     ("emphasis", &["level"]),
@@ -33,10 +33,10 @@ const ROOT: &str = "speak";
 
 type Attributes = Vec<(&'static str, String)>;
 
-/// Writes the inside of a `Say`; the error is a sentence for the plugin's developer. Gives back how many characters are spoken.
-pub(super) fn speak(ssml: &str, markup: &mut Markup) -> Result<usize, String> {
+/// Writes the inside of a `Say`; the error is a sentence for the plugin's developer, in which `who` speaks. Gives back the words alone.
+pub(super) fn speak(ssml: &str, markup: &mut Markup, who: &'static str) -> Result<String, String> {
     let mut reader = Reader::from_str(ssml);
-    let mut writing = Writing { markup, open: Vec::new(), spoken_chars: 0, root_seen: false };
+    let mut writing = Writing { markup, who, open: Vec::new(), spoken: String::new(), root_seen: false };
     loop {
         match reader.read_event().map_err(|error| format!("the SSML is not well-formed: {error}"))? {
             Event::Start(start) => writing.start(&start, false)?,
@@ -65,11 +65,19 @@ pub(super) fn speak(ssml: &str, markup: &mut Markup) -> Result<usize, String> {
     }
 }
 
+/// The words of an SSML text, for whoever reads instead of listening; refused as [`speak`] refuses.
+pub(crate) fn plain(ssml: &str, who: &'static str) -> Result<String, String> {
+    let spoken = speak(ssml, &mut Markup::new("Say"), who)?;
+    Ok(spoken.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
 struct Writing<'a> {
     markup: &'a mut Markup,
-    /// Whether each open element was written; `speak` is not.
-    open: Vec<bool>,
-    spoken_chars: usize,
+    /// As sentences name who speaks.
+    who: &'static str,
+    /// Each open element that was written; `speak` is none.
+    open: Vec<Option<&'static str>>,
+    spoken: String,
     root_seen: bool,
 }
 
@@ -80,13 +88,14 @@ impl Writing<'_> {
         if name == ROOT && self.open.is_empty() && !self.root_seen {
             self.root_seen = true;
             if !empty {
-                self.open.push(false);
+                self.open.push(None);
             }
             return Ok(());
         }
         let known = ELEMENTS.iter().find(|(known, _)| *known == name);
-        let (name, allowed) = known.ok_or_else(|| format!("Twilio does not speak the SSML element {}", shown(name)))?;
-        let attributes = read_attributes(start, name, allowed)?;
+        let (name, allowed) = known.ok_or_else(|| format!("{} does not speak the SSML element {}", self.who, shown(name)))?;
+        let attributes = read_attributes(start, name, allowed, self.who)?;
+        self.part(name);
         let attributes: Vec<(&'static str, &str)> = attributes.iter().map(|(name, value)| (*name, value.as_str())).collect();
         if empty {
             self.markup.empty(name, &attributes);
@@ -96,13 +105,21 @@ impl Writing<'_> {
             return Err(format!("the SSML is nested deeper than {DEPTH_MAX}"));
         }
         self.markup.begin(name, &attributes);
-        self.open.push(true);
+        self.open.push(Some(*name));
         Ok(())
     }
 
     fn end(&mut self) {
-        if self.open.pop() == Some(true) {
+        if let Some(name) = self.open.pop().flatten() {
             self.markup.end();
+            self.part(name);
+        }
+    }
+
+    /// Sentences and silences are apart for readers too.
+    fn part(&mut self, name: &str) {
+        if matches!(name, "break" | "p" | "s") {
+            self.spoken.push(' ');
         }
     }
 
@@ -110,23 +127,23 @@ impl Writing<'_> {
         if let Some(bad) = text.chars().find(|c| !is_char(*c)) {
             return Err(format!("the SSML has the character U+{:04X}, which XML cannot carry", u32::from(bad)));
         }
-        self.spoken_chars += text.chars().filter(|c| !c.is_whitespace()).count();
+        self.spoken.push_str(&text);
         self.markup.text(&text);
         Ok(())
     }
 
-    fn finish(self) -> Result<usize, String> {
-        if self.open.is_empty() { Ok(self.spoken_chars) } else { Err("the SSML is not well-formed: an element is not ended".to_owned()) }
+    fn finish(self) -> Result<String, String> {
+        if self.open.is_empty() { Ok(self.spoken) } else { Err("the SSML is not well-formed: an element is not ended".to_owned()) }
     }
 }
 
-fn read_attributes(start: &BytesStart<'_>, element: &str, allowed: &'static [&'static str]) -> Result<Attributes, String> {
+fn read_attributes(start: &BytesStart<'_>, element: &str, allowed: &'static [&'static str], who: &str) -> Result<Attributes, String> {
     let mut read = Vec::new();
     for attribute in start.attributes() {
         let attribute = attribute.map_err(|error| format!("the SSML is not well-formed: {error}"))?;
         let given: &str = attribute.key.as_ref();
         let name = allowed.iter().find(|name| **name == given);
-        let name = name.ok_or_else(|| format!("Twilio knows no attribute {} of {element}", shown(given)))?;
+        let name = name.ok_or_else(|| format!("{who} knows no attribute {} of {element}", shown(given)))?;
         let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|error| format!("the SSML is not well-formed: {error}"))?;
         if value.chars().any(|c| !is_char(c)) {
             return Err(format!("the attribute {name} of {element} has a character that XML cannot carry"));

@@ -1,6 +1,6 @@
 //! Renders what a customer hears while waiting in a queue.
 //!
-//! Twilio takes only a few verbs here and plays the document in a circle; ours ends by asking for the next one, so that position and
+//! A provider takes only a few verbs here and plays the document in a circle; ours ends by asking for the next one, so that position and
 //! patience are looked at again. `keep` is silence: the customer stays where they are.
 
 use jackfield_domain::contact::decision::Action;
@@ -25,7 +25,10 @@ impl Page<'_> {
                     return Ok(());
                 }
                 _ => {
-                    let why = "while the customer waits in a queue Twilio takes say, play, pause, keep, hang-up and leave-queue; leave the queue first";
+                    let who = self.dialect.called;
+                    let why = format!(
+                        "while the customer waits in a queue {who} takes say, play, pause, keep, hang-up and leave-queue; leave the queue first"
+                    );
                     return Err(cannot(action.name(), why));
                 }
             }

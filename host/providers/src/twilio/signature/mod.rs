@@ -20,6 +20,8 @@ use super::SIGNATURE_HEADER;
 use super::form::{self, Form, Kind};
 use crate::provider::{Raw, Unverified, Verified};
 
+/// Twilio's parameter for the account.
+pub(crate) const ACCOUNT: &str = "AccountSid";
 /// Twilio's parameter for the digest of a JSON body.
 const BODY_DIGEST: &str = "bodySHA256";
 /// Most characters of a URL that are shown to whoever sets a connection up.
@@ -47,7 +49,7 @@ fn signed(token: &str, url: &str, params: &BTreeSet<(&str, &str)>) -> String {
 }
 
 /// Checks a webhook against the connection's secrets.
-pub(super) fn verify(raw: &Raw<'_>, connection: &Connection) -> Result<Verified, Unverified> {
+pub(crate) fn verify(raw: &Raw<'_>, connection: &Connection) -> Result<Verified, Unverified> {
     let url = public_url(raw, connection);
     let spellings = spellings(&url);
     let unverified = |why: &str| unverified(&url, &spellings, why);
@@ -68,7 +70,7 @@ pub(super) fn verify(raw: &Raw<'_>, connection: &Connection) -> Result<Verified,
         return Err(unverified("the body's digest is not the one in the URL"));
     }
     let read = if kind == Kind::Query { &query } else { &body };
-    let account = read.one("AccountSid").map_err(|why| unverified(&why.to_string()))?;
+    let account = read.one(ACCOUNT).map_err(|why| unverified(&why.to_string()))?;
     match (&connection.account, account) {
         (Some(ours), Some(theirs)) if ours != theirs => Err(unverified("the webhook is of another account than the connection's")),
         (Some(_), None) if kind != Kind::Json => Err(unverified("the webhook names no account, but the connection has one")),
