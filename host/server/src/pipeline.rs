@@ -33,6 +33,7 @@ use jackfield_domain::quota::Barred;
 use jackfield_domain::trail::AttemptRecord;
 use jackfield_providers::provider::Reply;
 use jackfield_store::StoreFault;
+use tracing::Instrument as _;
 use tracing::field::display;
 
 use crate::app::App;
@@ -66,6 +67,10 @@ pub struct Received {
 
 /// How often an event is run again because a plugin's compare-and-set lost against another contact's.
 const RUNS_MAX: u32 = 3;
+/// How long a walk may take before anybody knows whose it is: the shortest time that any provider waits, less its way.
+const UNKNOWN_PATIENCE: Duration = Duration::from_millis(1_500);
+/// What a static document needs to be there in time.
+const LAST_MOMENT: Duration = Duration::from_millis(250);
 /// With less than this left an event is not run again.
 const RUN_FLOOR: Duration = Duration::from_millis(200);
 
@@ -109,13 +114,17 @@ impl Answered {
 pub async fn answer(app: &Arc<App>, received: Received) -> Answered {
     let connection = received.connection.clone();
     let begun = received.begun;
-    let mut provider = None;
-    let answered = match walk(app, received, &mut provider).await {
+    let (answered, provider) = in_time(app, received).await;
+    let answered = match answered {
         Ok(answered) => answered,
         Err(Stopped::TurnedAway(turned_away)) => turned_away.answer(app, &connection),
         Err(Stopped::Store(fault)) => {
             tracing::error!(%connection, %fault, "the store failed; the connection's static document leaves instead");
-            app.statics.of(&connection).map_or(Answered::Bare(http::StatusCode::SERVICE_UNAVAILABLE), |reply| Answered::Reply(reply.into()))
+            the_static_one(app, &connection)
+        }
+        Err(Stopped::TooSlow) => {
+            tracing::error!(%connection, "the answer was not durable in time; the connection's static document leaves instead");
+            the_static_one(app, &connection)
         }
     };
     app.metrics.request(provider, answered.status());
@@ -123,8 +132,46 @@ pub async fn answer(app: &Arc<App>, received: Received) -> Answered {
     answered
 }
 
+fn the_static_one(app: &App, connection: &ConnectionId) -> Answered {
+    app.statics.of(connection).map_or(Answered::Bare(http::StatusCode::SERVICE_UNAVAILABLE), |reply| Answered::Reply(reply.into()))
+}
+
+/// Walks, and ends waiting just before the provider does. What is late goes on behind: it may be durable a moment later, and then a
+/// retry gets it; a commit that is broken off would be neither done nor undone.
+async fn in_time(app: &Arc<App>, received: Received) -> (Result<Answered, Stopped>, Option<&'static str>) {
+    let deadline = Arc::new(Deadline::default());
+    let begun = received.begun;
+    let (walker, told) = (Arc::clone(app), Arc::clone(&deadline));
+    let span = tracing::Span::current();
+    let mut walking = Box::pin(async move { walk(&walker, received, &told).await }.instrument(span));
+    let first = tokio::time::timeout_at((begun + UNKNOWN_PATIENCE).into(), &mut walking).await;
+    let answered = match (first, deadline.provider.get()) {
+        (Ok(answered), _) => answered,
+        (Err(_), None) => Err(Stopped::TooSlow),
+        (Err(_), Some((_, ms))) => {
+            let until = begun + Duration::from_millis(*ms).saturating_sub(LAST_MOMENT).max(UNKNOWN_PATIENCE);
+            match tokio::time::timeout_at(until.into(), &mut walking).await {
+                Ok(answered) => answered,
+                Err(_) => {
+                    tokio::spawn(walking);
+                    Err(Stopped::TooSlow)
+                }
+            }
+        }
+    };
+    (answered, deadline.provider.get().map(|(name, _)| *name))
+}
+
+/// Whose request it is and how long they wait, once that is known.
+#[derive(Default)]
+struct Deadline {
+    provider: std::sync::OnceLock<(&'static str, u64)>,
+}
+
 /// Why a walk ends before its reply.
 enum Stopped {
+    /// Nothing was durable before the provider would have given up.
+    TooSlow,
     /// Before the signature held, or at an address that is nobody's.
     TurnedAway(TurnedAway),
     /// Ours.
@@ -143,16 +190,14 @@ impl From<TurnedAway> for Stopped {
     }
 }
 
-async fn walk(app: &Arc<App>, received: Received, provider: &mut Option<&'static str>) -> Result<Answered, Stopped> {
+async fn walk(app: &Arc<App>, received: Received, deadline: &Deadline) -> Result<Answered, Stopped> {
     let metrics = &app.metrics;
     let resolved = timed(metrics, Step::Resolve, resolve::resolve(app, &received)).await?; // 2
-    *provider = Some(resolved.provider.name());
+    let _ = deadline.provider.set((resolved.provider.name(), resolved.provider.deadline_ms(&resolved.connection)));
     let parsed = timed(metrics, Step::Parse, parse::parse(app, &received, resolved)).await?; // 3
     let span = tracing::Span::current();
     span.record("tenant", display(&parsed.tenant));
-    if let Some(contact) = &parsed.contact {
-        span.record("contact", display(contact));
-    }
+    span.record("contact", parsed.contact.map(display));
     if parsed.ignored {
         return Ok(Answered::Reply(parsed.provider.acknowledge(&parsed.asked).into()));
     }
@@ -188,7 +233,7 @@ async fn walk(app: &Arc<App>, received: Received, provider: &mut Option<&'static
             visit::Turn::Ask(event) => {
                 let admitted = timed(metrics, Step::Admit, admit::admit(&visit, &event, parsed.at)).await; // 4
                 let plan =
-                    timed(metrics, Step::Assign, assign::assign(app, &mut visit, admitted, parsed.release.as_deref(), parsed.at)).await?; // 5
+                    timed(metrics, Step::Assign, assign::assign(app, &mut visit, admitted, &parsed)).await?; // 5
                 let tried = timed(metrics, Step::Invoke, invoke::invoke(app, &visit, &event, plan, &parsed)).await; // 6
                 timed(metrics, Step::Settle, settle::settle(app, &mut visit, Arc::unwrap_or_clone(event), tried, &parsed)).await? // 7
             }

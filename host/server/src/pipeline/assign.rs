@@ -12,6 +12,7 @@ use jackfield_domain::flow::Flow;
 use jackfield_domain::quota::{Barred, Pass};
 use jackfield_store::StoreFault;
 
+use super::parse::Parsed;
 use super::visit::Visit;
 use crate::app::App;
 use crate::surroundings;
@@ -25,13 +26,8 @@ pub(super) struct Runnable {
 /// Step 5's gift: what is tried, in order, under which pass; or why nothing is.
 pub(super) type Plan = Result<(Pass, Vec<Runnable>), Barred>;
 
-pub(super) async fn assign(
-    app: &App,
-    visit: &mut Visit,
-    admitted: Result<Pass, Barred>,
-    asked: Option<&str>,
-    now: Moment,
-) -> Result<Plan, StoreFault> {
+pub(super) async fn assign(app: &App, visit: &mut Visit, admitted: Result<Pass, Barred>, parsed: &Parsed) -> Result<Plan, StoreFault> {
+    let now = parsed.at;
     let pass = match admitted {
         Ok(pass) => pass,
         Err(barred) => return Ok(Err(barred)),
@@ -45,7 +41,7 @@ pub(super) async fn assign(
     if visit.flow.as_ref().zip(visit.contact.release).is_some_and(|(flow, release)| is_withdrawn(flow, release)) {
         return Ok(Err(Barred::Withdrawn));
     }
-    let by_name = |flow: &Flow| match asked {
+    let by_name = |flow: &Flow| match parsed.release.as_deref() {
         // Whoever asks for one that is not there must not get another.
         Some(asked) => flow.named(asked, now),
         None => flow.live_at(now),

@@ -144,7 +144,7 @@ fn notify_later(app: Arc<App>, parsed: Parsed, event: Event) {
 async fn notify(app: &App, parsed: &Parsed, event: &Event) -> Result<(), StoreFault> {
     let Some(mut visit) = visit::load(app, parsed).await?.existing() else { return Ok(()) };
     let admitted = admit::may_run(&visit, event, parsed.at);
-    let Ok((pass, runnables)) = assign::assign(app, &mut visit, admitted, None, parsed.at).await? else { return Ok(()) };
+    let Ok((pass, runnables)) = assign::assign(app, &mut visit, admitted, parsed).await? else { return Ok(()) };
     let Some(runnable) = runnables.into_iter().next().filter(|runnable| runnable.of.version.exports.contains("observer")) else {
         return Ok(());
     };

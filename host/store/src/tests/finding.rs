@@ -6,7 +6,7 @@ use super::*;
 use crate::{ContactQuery, PAGE_MAX, SCAN_ROWS_MAX, TenantStore};
 
 async fn keep(scope: &TenantStore, contact: &Contact) {
-    let change = scope.change().put(contact, Expect::Absent).platform(|rows| rows.home(contact));
+    let change = scope.change().put(contact, Expect::Absent).platform(|rows| rows.home(contact, false));
     change.seen(&contact.arrival.customer.address.raw, &contact.id).await.unwrap().commit().await.unwrap();
 }
 
