@@ -92,8 +92,8 @@ impl Request {
 
 /// Compares what is read with what the case says.
 pub(crate) fn assert_read(provider: &dyn Provider, connection: &Connection, case: &str) {
-    let expected: Value = serde_json::from_str(&read(provider.name(), &format!("{case}/expected.json"))).unwrap();
     let request = Request::read(provider.name(), case);
+    let expected: Value = serde_json::from_str(&read(provider.name(), &format!("{case}/expected.json"))).unwrap();
     let glance = provider.glance(&request.raw(), connection).unwrap_or_else(|error| panic!("{case}: {error}"));
     let seen = json!({
         "address": glance.addresses.first().map(ToString::to_string),

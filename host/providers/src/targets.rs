@@ -35,7 +35,17 @@ pub(crate) const OPTIONS: [Known; 4] = [
 ];
 
 fn is_host(value: &str) -> bool {
-    !value.is_empty() && value.len() <= 255 && value.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:[]".contains(&b))
+    let (host, port) = match value.rsplit_once(':') {
+        // The colons inside brackets are those of an IPv6 address.
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (value, None),
+    };
+    let inside = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let sound = match inside {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.len() <= 255 && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-".contains(&b)),
+    };
+    sound && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
 }
 
 /// Where a call may go.

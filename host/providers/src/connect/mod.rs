@@ -49,10 +49,13 @@ const REPLY: &str = "reply";
 const ON_FAILURE: &str = "on_failure";
 /// Whether the flow reports the end of contacts: `handed-over` where it does not, or `reported`.
 const ENDS: &str = "ends";
+/// The ARN of a flow that takes a voice message.
+const VOICEMAIL_FLOW: &str = "voicemail_flow";
 /// Whether attributes and parameters are handed to the plugin: `all` or `none`.
 const EXTRAS: &str = "extras";
 
-const OPTIONS: [Known; 4] = [
+const OPTIONS: [Known; 5] = [
+    (VOICEMAIL_FLOW, "the ARN of a contact flow", |value| value.starts_with("arn:aws") && value.contains("/contact-flow/")),
     (REPLY, "flat, json or nested", |value| matches!(value, "flat" | "json" | "nested")),
     (ON_FAILURE, "answer or error", |value| matches!(value, "answer" | "error")),
     (ENDS, "handed-over or reported", |value| matches!(value, "handed-over" | "reported")),
@@ -114,8 +117,8 @@ impl Provider for Connect {
         Ok(Document { reply, notes: written.notes })
     }
 
-    fn can(&self, action: &str, _connection: &Connection) -> Can {
-        render::can(action)
+    fn can(&self, action: &str, connection: &Connection) -> Can {
+        render::can(action, connection)
     }
 
     fn hands_over(&self, connection: &Connection) -> bool {

@@ -30,6 +30,9 @@ pub(super) mod asked {
 /// What stored input holds when the customer entered nothing, as Connect's own blocks write it.
 const NO_INPUT: [&str; 3] = ["timeout", "noinput", "no-input"];
 
+/// Parameters that say what happened.
+const EVENT_PARAMETERS: [&str; 9] = ["step", "decision_step", "digits", "Digits", "speech", "confidence", "outcome", "event", "seconds"];
+
 const DATA: &str = "/Details/ContactData";
 const PARAMETERS: &str = "/Details/Parameters";
 
@@ -159,7 +162,9 @@ fn arrival(body: &Value, connection: &Connection) -> Result<Arrival, Unreadable>
         plain(body, pointer).into_iter().map(|(name, value)| (format!("{prefix}.{name}"), value)).collect()
     };
     extras.extend(named("attribute", &format!("{DATA}/Attributes")));
-    extras.extend(named("parameter", PARAMETERS).into_iter().filter(|(name, _)| !name.ends_with(".step")));
+    // What the flow brings back is an event; what the customer entered may be a secret, and must not stand twice.
+    let is_event = |name: &str| EVENT_PARAMETERS.iter().any(|event| name.strip_prefix("parameter.") == Some(event));
+    extras.extend(named("parameter", PARAMETERS).into_iter().filter(|(name, _)| !is_event(name)));
     Ok(Arrival {
         provider_contact: id(&contact)?,
         parent: parent.map(|parent| id(&parent)).transpose()?,

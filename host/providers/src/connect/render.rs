@@ -21,11 +21,14 @@ const REPLY_BYTES_MAX: usize = 32 * 1_024 - 256;
 const PREFIX: &str = "decision_";
 
 /// What is known of an action before any call.
-pub(super) fn can(action: &str) -> Can {
+pub(super) fn can(action: &str, connection: &Connection) -> Can {
     match action {
         "send-digits" => Can::Not(Code::CannotRender, "a flow has no block that sends digits"),
         "conference" => Can::Not(Code::CannotRender, "Connect has no conference that a flow could put a customer into"),
-        "voicemail" => Can::Not(Code::CannotRender, "Connect records no voice message; transfer to a flow of yours that does"),
+        "voicemail" if connection.option(super::VOICEMAIL_FLOW).is_none() => {
+            Can::Not(Code::CannotRender, "Connect records no voice message by itself; name a flow that does with the option voicemail_flow")
+        }
+        "voicemail" => Can::Lesser("the contact goes to the flow that the option voicemail_flow names"),
         "send-message" => Can::Not(Code::NeedsOutbox, "it needs an outbox, and there is none yet"),
         "pause" => Can::Lesser("it is written as decision_pause_ms; the flow must wait"),
         "callback" => Can::Lesser("the number and the queue are written; the flow must set them and transfer to a callback queue"),
@@ -120,7 +123,7 @@ pub(super) fn write(draft: &Draft, connection: &Connection, scene: Option<&Scene
         failed: None,
         notes: Vec::new(),
     };
-    let mut page = Page { written: &mut written, scene, done: "none", place: None, said: Vec::new() };
+    let mut page = Page { written: &mut written, connection, scene, done: "none", place: None, said: Vec::new() };
     draft.actions.iter().try_for_each(|action| page.action(action))?;
     page.finish(scene);
     tell_what_ran(&mut written, scene);
@@ -155,6 +158,7 @@ fn tell_what_ran(written: &mut Written, scene: Option<&Scene<'_>>) {
 /// An answer that is being written.
 struct Page<'a, 'b> {
     written: &'a mut Written,
+    connection: &'b Connection,
     scene: Option<&'b Scene<'b>>,
     done: &'static str,
     /// Where the flow comes back to, if it does.
@@ -292,7 +296,15 @@ impl<'b> Page<'_, 'b> {
             Action::SendMessage(_) => {
                 return Err(Inability { code: Code::NeedsOutbox, ..cannot(name, "it needs an outbox, and there is none yet") });
             }
-            Action::SendDigits(_) | Action::Conference(_) | Action::Voicemail(_) => {
+            Action::Voicemail(voicemail) => {
+                let flow = self.connection.option(super::VOICEMAIL_FLOW);
+                let flow = flow.ok_or_else(|| cannot(name, "the connection has no option voicemail_flow"))?;
+                self.done = "transfer_to_flow";
+                self.prompts(&voicemail.prompts, name);
+                self.written.put("flow", flow);
+                self.written.put("maximum_length_s", seconds(voicemail.max_length_ms));
+            }
+            Action::SendDigits(_) | Action::Conference(_) => {
                 return Err(cannot(name, "Connect has no block that does it"));
             }
             Action::Other(extension) => return Err(cannot(name, format!("{:?} means nothing to a flow", extension.kind))),
