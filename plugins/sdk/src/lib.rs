@@ -69,8 +69,8 @@ pub use plugin::{Answer, Assistant, Router};
 pub mod prelude {
     pub use crate::contact::{Contact, Endpoint, Moment, Party};
     pub use crate::decision::{
-        Action, ActionKind, AskConsent, Callback, Choice, Collect, Conference, Converse, Decision, Enqueue, Exit, Menu, Prompt,
-        SendMessage, Target, Transfer, Voicemail,
+        Action, ActionKind, AskConsent, Callback, Choice, Collect, Conference, Converse, Decision, Enqueue, Exit, Menu, Prompt, Recording,
+        RecordingPolicy, SendMessage, Target, Transfer, Voicemail,
     };
     pub use crate::describe::Describe;
     pub use crate::event::{Event, EventKind, Input, InputOutcome};
@@ -78,7 +78,7 @@ pub mod prelude {
     pub use crate::failure::{Denial, Failure};
     pub use crate::host::{Host, HttpError, Level, Request, Response, Scope};
     pub use crate::persona::{BargeIn, Escalation, Persona, Tool, ToolAnswer, ToolCall};
-    pub use crate::words::{AiReason, Channel, DialOutcome, Direction, QueueOutcome, VoicemailOutcome};
+    pub use crate::words::{AiReason, Channel, DialOutcome, Direction, QueueOutcome, Rejection, VoicemailOutcome};
     pub use crate::{Answer, Assistant, Router};
     pub use core::time::Duration;
 }
