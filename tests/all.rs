@@ -16,6 +16,7 @@ mod promises {
     mod cases;
     mod contract;
     mod determinism;
+    mod doors;
     mod egress;
     mod fairness;
     mod fallback;

@@ -10,6 +10,7 @@ pub mod capturing;
 pub mod collector;
 pub mod corpus;
 pub mod crash;
+pub mod doors;
 pub mod determinism;
 pub mod fuzzing;
 pub mod ledger;

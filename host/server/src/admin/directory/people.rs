@@ -24,7 +24,7 @@ use crate::app::App;
 #[serde(deny_unknown_fields)]
 pub(crate) struct PersonBody {
     label: String,
-    /// A number in E.164, or a SIP address.
+    /// A number in E.164, a SIP address, or the ARN of an agent or a flow of Amazon Connect.
     address: String,
 }
 
@@ -48,9 +48,10 @@ fn endpoint(text: &str) -> Result<Endpoint, Problem> {
     let number = e164(text);
     let is_sip =
         ["sip:", "sips:"].iter().any(|scheme| text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty() && !rest.contains(' ')));
-    if number.is_none() && !is_sip {
-        let detail =
-            "a person is reached at a number in E.164, for example +18005551234, or at a SIP address, for example sip:ann@example.com";
+    // An agent or a flow of Amazon Connect: whom a plugin may send a contact to is for the tenant's operator to say.
+    let is_arn = text.starts_with("arn:aws") && text.contains(":instance/") && !text.contains(char::is_whitespace);
+    if number.is_none() && !is_sip && !is_arn {
+        let detail = "a person is reached at a number in E.164, for example +18005551234, at a SIP address, for example sip:ann@example.com, or at the ARN of an agent or a flow of Amazon Connect";
         return Err(Problem::at(Code::Invalid, "address", detail));
     }
     Ok(Endpoint { raw: text.to_owned(), e164: number })
@@ -71,7 +72,8 @@ mod tests {
     fn a_person_is_reached_at_a_number_or_a_sip_address() {
         assert_eq!(endpoint("tel:+18005551234").unwrap().e164.as_deref(), Some("+18005551234"));
         assert_eq!(endpoint("sip:ann@example.com").unwrap().e164, None);
-        for text in ["", "ann", "555 1234", "sip:", "mailto:ann@example.com", "sip:a b"] {
+        assert!(endpoint("arn:aws:connect:us-east-1:1:instance/a/contact-flow/b").is_ok());
+        for text in ["", "arn:aws:s3:::bucket", "ann", "555 1234", "sip:", "mailto:ann@example.com", "sip:a b"] {
             assert!(endpoint(text).is_err(), "{text}");
         }
     }
