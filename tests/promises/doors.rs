@@ -57,7 +57,11 @@ async fn a_flow_of_amazon_connect_learns_by_number_or_by_queue_whose_call_it_is(
     for (contact, dialled, queue) in [("c-1", Some(NUMBER), None), ("c-2", None, Some(QUEUE)), ("c-3", Some("+15555555555"), Some(QUEUE))] {
         let told = aws.invoke(&connect_event(contact, dialled, queue, &json!({}))).await.unwrap();
         let map = read(&told);
-        assert_eq!((told.status, map["TenantId"].as_str(), map["TenantGreeting"].as_str()), (200, Some("acme"), Some("Welcome to acme.")), "{contact}");
+        assert_eq!(
+            (told.status, map["TenantId"].as_str(), map["TenantGreeting"].as_str()),
+            (200, Some("acme"), Some("Welcome to acme.")),
+            "{contact}"
+        );
         assert_eq!((map["decision_action"].as_str(), map["decision_queue"].as_str()), (Some("transfer_to_queue"), Some(QUEUE)));
         assert_eq!(told.headers["x-amz-executed-version"], "1");
     }
@@ -85,7 +89,8 @@ async fn a_tenant_that_is_switched_off_gets_its_default_queue_and_the_flow_can_s
     let platform = Platform::start().await.unwrap();
     let aws = acme_on_connect(&platform, json!({})).await;
     ok(&platform, Method::PUT, "/v1/tenants/acme/flows/main/settings", front("acme", false)).await;
-    let released = ok(&platform, Method::POST, "/v1/tenants/acme/flows/main/releases", json!({"plugin": "logic", "version": 1, "note": "off"})).await;
+    let released =
+        ok(&platform, Method::POST, "/v1/tenants/acme/flows/main/releases", json!({"plugin": "logic", "version": 1, "note": "off"})).await;
     let alias = json!({"release": released["number"], "approve": true});
     ok(&platform, Method::PUT, "/v1/tenants/acme/flows/main/aliases/live", alias).await;
     let open = json!({"actions": [{"do": "enqueue", "with": {"tag": "default", "queue": "sales"}}], "reason": "the default queue"});
@@ -127,7 +132,9 @@ async fn the_acme_ivr_runs_in_a_flow_that_brings_the_step_back() {
         let aws = aws.clone();
         async move { read(&aws.invoke(&connect_event(contact, Some(NUMBER), None, &parameters)).await.unwrap()) }
     };
-    for (contact, digit, queue) in [("c-1", "1", "sales"), ("c-2", "2", "technical-support"), ("c-3", "3", "billing"), ("c-0", "0", "general-support")] {
+    for (contact, digit, queue) in
+        [("c-1", "1", "sales"), ("c-2", "2", "technical-support"), ("c-3", "3", "billing"), ("c-0", "0", "general-support")]
+    {
         let menu = say(contact, json!({})).await;
         assert_eq!((menu["decision_action"].as_str(), menu["decision_menu_count"].as_str()), (Some("get_input"), Some("4")), "{menu}");
         assert!(menu["decision_prompt"].as_str().unwrap().contains("press 1"));
@@ -188,7 +195,8 @@ async fn a_kamailio_is_told_where_a_call_goes() {
     connected(&platform, "kamailio", "kamailio", ("first", TOKEN), json!({"queues": "127.0.0.1:5091"})).await;
     tenant(&platform, "kamailio", "acme", NUMBER, "switchboard", routes()).await;
     let url = format!("{}/hooks/kamailio/route", platform.operator.hooks_url);
-    let invite = |call: &str, user: &str| json!({"event": "invite", "call_id": call, "ruser": user, "fuser": "sipp", "src_ip": "127.0.0.1"});
+    let invite =
+        |call: &str, user: &str| json!({"event": "invite", "call_id": call, "ruser": user, "fuser": "sipp", "src_ip": "127.0.0.1"});
     let told = read(&post_json(&url, TOKEN, &[], &invite("k-1", "18005551234")).await.unwrap());
     assert_eq!((told["routing"].as_str(), told["tenant"].as_str()), (Some("serial"), Some("acme")));
     let uris: Vec<_> = told["routes"].as_array().unwrap().iter().map(|route| route["uri"].as_str().unwrap()).collect();
@@ -211,7 +219,8 @@ async fn a_kamailio_is_told_where_a_call_goes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_switch_that_sends_an_invite_is_redirected_once_however_often_it_asks() {
     let rules = Rules { listen: ([127, 0, 0, 1], 0).into(), connections: vec!["pbx".parse().unwrap()] };
-    let platform = Platform::start_with(std::sync::Arc::new(jackfield_server::clock::SystemClock), |config| config.sip = Some(rules)).await.unwrap();
+    let platform =
+        Platform::start_with(std::sync::Arc::new(jackfield_server::clock::SystemClock), |config| config.sip = Some(rules)).await.unwrap();
     let server = platform.server.sip.unwrap();
     let switch = Switch::new(server).await.unwrap();
     // Before the connection exists, and from whom it does not let in, there is silence.
@@ -225,7 +234,12 @@ async fn a_switch_that_sends_an_invite_is_redirected_once_however_often_it_asks(
     switch.send(&invite).await.unwrap();
     let answer = switch.answer().await.unwrap();
     assert!(answer.starts_with("SIP/2.0 302 Moved Temporarily\r\n"), "{answer}");
-    assert!(answer.contains("\r\nContact: <sip:sales@127.0.0.1:5096?X-Tenant-Id=acme>;q=1.0\r\nContact: <sip:support@127.0.0.1:5096?X-Tenant-Id=acme>;q="), "{answer}");
+    assert!(
+        answer.contains(
+            "\r\nContact: <sip:sales@127.0.0.1:5096?X-Tenant-Id=acme>;q=1.0\r\nContact: <sip:support@127.0.0.1:5096?X-Tenant-Id=acme>;q="
+        ),
+        "{answer}"
+    );
     // It comes again by itself, and when it is asked for again, until it is acknowledged.
     assert_eq!(switch.answer().await.unwrap(), answer);
     switch.send(&invite).await.unwrap();
@@ -236,9 +250,12 @@ async fn a_switch_that_sends_an_invite_is_redirected_once_however_often_it_asks(
     }
     assert_eq!(switch.next(Duration::from_secs(2)).await.unwrap(), None, "acknowledged, it is not sent again");
     assert_eq!(platform.operator.counted("acme", "contacts").await.unwrap(), 1, "it ran and counted once");
-    for (method, user, call, expected) in
-        [("INVITE", "15555555555", "i-2", "404"), ("BYE", "x", "b-1", "481"), ("CANCEL", "x", "c-1", "481"), ("REGISTER", "x", "r-1", "405")]
-    {
+    for (method, user, call, expected) in [
+        ("INVITE", "15555555555", "i-2", "404"),
+        ("BYE", "x", "b-1", "481"),
+        ("CANCEL", "x", "c-1", "481"),
+        ("REGISTER", "x", "r-1", "405"),
+    ] {
         switch.send(&switch.request(method, user, call).unwrap()).await.unwrap();
         let answer = switch.answer().await.unwrap();
         assert!(answer.starts_with(&format!("SIP/2.0 {expected} ")), "{method}: {answer}");
@@ -299,7 +316,12 @@ async fn a_prefix_and_a_default_catch_what_is_dialled_on_ones_own_line_alone() {
     ok(&platform, Method::PUT, "/v1/tenants/acme/flows/rest/settings", json!({"open": {"queue": "support"}})).await;
     platform.operator.release("acme", "rest", "logic", artifacts::plugin("switchboard").unwrap()).await.unwrap();
     let token = ok(&platform, Method::POST, "/v1/tokens", json!({"tenant": "acme", "label": "a developer"})).await;
-    let acme = jackfield_tests::platform::Operator::new(&platform.operator.admin_url, &platform.operator.hooks_url, token["token"].as_str().unwrap()).unwrap();
+    let acme = jackfield_tests::platform::Operator::new(
+        &platform.operator.admin_url,
+        &platform.operator.hooks_url,
+        token["token"].as_str().unwrap(),
+    )
+    .unwrap();
     let bind = |address: &str, connection: &str, flow: &str| json!({"address": address, "connection": connection, "flow": flow});
     for (body, code) in [
         (bind("voice:any:shared", "shared", "rest"), "forbidden"),

@@ -55,7 +55,8 @@ impl AwsClient {
     pub async fn invoke_as(&self, event: &Value, query: &str) -> anyhow::Result<PlainReply> {
         let path = format!("/2015-03-31/functions/{}/invocations{query}", self.function);
         let url = Url::parse(&format!("{}{path}", self.at))?;
-        let host = url.host_str().zip(url.port()).map(|(host, port)| format!("{host}:{port}")).context("the server has a host and a port")?;
+        let host =
+            url.host_str().zip(url.port()).map(|(host, port)| format!("{host}:{port}")).context("the server has a host and a port")?;
         let date = Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
         let body = Bytes::from(event.to_string());
         let authorization = connect::sign(ACCESS_KEY, &self.secret, "us-east-1", &host, &path, &date, &body);
@@ -84,7 +85,8 @@ pub fn connect_event(contact: &str, dialled: Option<&str>, queue: Option<&str>, 
 
 /// Posts JSON with a bearer token to a hook.
 pub async fn post_json(url: &str, token: &str, more: &[(&str, &str)], body: &Value) -> anyhow::Result<PlainReply> {
-    let mut headers = vec![("authorization".to_owned(), format!("Bearer {token}")), ("content-type".to_owned(), "application/json".to_owned())];
+    let mut headers =
+        vec![("authorization".to_owned(), format!("Bearer {token}")), ("content-type".to_owned(), "application/json".to_owned())];
     headers.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     Ok(PlainClient::new()?.send(Method::POST, &Url::parse(url)?, &headers, body.to_string().into()).await?)
 }

@@ -140,7 +140,10 @@ fn targets_ring_as_asked_and_a_refusal_is_one() {
     let given = told(vec![both], &[("gateway", "gw.example:5080"), ("tenant_header", "X-Owner")]).unwrap();
     assert_eq!(given["routing"], "parallel");
     assert_eq!(given["routes"][0]["headers"]["extra"], "X-Owner: acme-corp\r\nX-Why: vip\r\n");
-    assert_eq!((&given["routes"][1]["uri"], &given["routes"][1]["dst_uri"]), (&json!("sip:+14155550123@gw.example:5080"), &json!("sip:gw.example:5080")));
+    assert_eq!(
+        (&given["routes"][1]["uri"], &given["routes"][1]["dst_uri"]),
+        (&json!("sip:+14155550123@gw.example:5080"), &json!("sip:gw.example:5080"))
+    );
     let given = told(vec![Action::Reject("busy".to_owned())], &[]).unwrap();
     assert_eq!((&given["reject"]["code"], given["routes"].as_array().unwrap().len()), (&json!(486), 0));
     assert_eq!(told(vec![Action::HangUp(None)], &[]).unwrap()["reject"]["code"], 480);

@@ -8,6 +8,8 @@
 
 pub mod connect;
 mod connection;
+#[cfg(test)]
+mod damaged;
 mod json;
 pub mod kamailio;
 pub mod native;
@@ -16,6 +18,7 @@ mod party;
 pub mod provider;
 #[cfg(test)]
 mod recorded;
+pub mod retell;
 mod secrets;
 pub mod sip;
 mod targets;
@@ -23,3 +26,5 @@ pub mod telnyx;
 pub mod token;
 pub mod twilio;
 pub mod twilio_messaging;
+pub mod vapi;
+mod voice_ai;

@@ -383,14 +383,16 @@ impl<P: Provider + ?Sized> Abilities for InScene<'_, P> {
 }
 
 /// Every provider.
-static ALL: [&dyn Provider; 7] = [
+static ALL: [&dyn Provider; 9] = [
     &crate::connect::Connect,
     &crate::kamailio::Kamailio,
     &crate::native::Native,
+    &crate::retell::Retell,
     &crate::sip::Sip,
     &crate::telnyx::Telnyx,
     &crate::twilio::Twilio,
     &crate::twilio_messaging::TwilioMessaging,
+    &crate::vapi::Vapi,
 ];
 
 /// The names that connections use.

@@ -3,8 +3,10 @@
 //! Providers compute what should have been sent and give it here. Every secret is tried whatever fitted before, so neither the number of
 //! secrets nor which one fitted can be measured.
 
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::HeaderMap;
 use jackfield_domain::tenant::connection::{Connection, NamedSecret};
+use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq as _};
 
 use crate::provider::{Raw, Unverified, Verified};
@@ -27,6 +29,16 @@ pub(crate) fn fitting(connection: &Connection, fits: impl Fn(&str) -> Choice) ->
 /// True where two texts are the same.
 pub(crate) fn same(one: &[u8], other: &[u8]) -> Choice {
     one.ct_eq(other)
+}
+
+/// HMAC-SHA256 over the parts, one after the other.
+pub(crate) fn mac256(secret: &str, parts: &[&[u8]]) -> Vec<u8> {
+    // HMAC takes keys of every length, so there is no other arm; an empty code fits no signature.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else { return Vec::new() };
+    for part in parts {
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().to_vec()
 }
 
 /// A header that comes once.

@@ -232,8 +232,7 @@ async fn walk(app: &Arc<App>, received: Received, deadline: &Deadline) -> Result
             visit::Turn::Host { draft, note } => settle::host_step(app, &mut visit, draft, note, &parsed).await?,
             visit::Turn::Ask(event) => {
                 let admitted = timed(metrics, Step::Admit, admit::admit(&visit, &event, parsed.at)).await; // 4
-                let plan =
-                    timed(metrics, Step::Assign, assign::assign(app, &mut visit, admitted, &parsed)).await?; // 5
+                let plan = timed(metrics, Step::Assign, assign::assign(app, &mut visit, admitted, &parsed)).await?; // 5
                 let tried = timed(metrics, Step::Invoke, invoke::invoke(app, &visit, &event, plan, &parsed)).await; // 6
                 timed(metrics, Step::Settle, settle::settle(app, &mut visit, Arc::unwrap_or_clone(event), tried, &parsed)).await? // 7
             }

@@ -117,7 +117,9 @@ fn a_function_is_named_in_every_way_that_clients_name_one() {
         request.target = format!("/hooks/acme-connect/{tail}");
         assert_eq!(Connect.glance(&request.raw(), &connection()).unwrap().release.as_deref(), version, "{named}");
     }
-    for bad in ["2015-03-31/functions//invocations", "2015-03-31/functions/a/b/invocations", "functions/a", "2016-01-01/functions/a/invocations"] {
+    for bad in
+        ["2015-03-31/functions//invocations", "2015-03-31/functions/a/b/invocations", "functions/a", "2016-01-01/functions/a/invocations"]
+    {
         assert_eq!(function(bad), None, "{bad}");
     }
     let mut twice = Request::read(NAME, "voice-inbound");
@@ -235,18 +237,11 @@ fn to(target: Target) -> Action {
 #[test]
 fn the_map_is_flat_and_holds_the_plugins_attributes_beside_what_is_to_be_done() {
     let expected: Value = serde_json::from_str(&recorded::read(NAME, "reply-string-map.json")).unwrap();
-    let given: Vec<(&str, &str)> = [
-        "TenantId",
-        "TenantName",
-        "TenantRegion",
-        "TenantGreeting",
-        "TenantMainFlow",
-        "TenantQueue",
-        "BusinessHoursId",
-    ]
-    .iter()
-    .map(|name| (*name, expected[name].as_str().unwrap()))
-    .collect();
+    let given: Vec<(&str, &str)> =
+        ["TenantId", "TenantName", "TenantRegion", "TenantGreeting", "TenantMainFlow", "TenantQueue", "BusinessHoursId"]
+            .iter()
+            .map(|name| (*name, expected[name].as_str().unwrap()))
+            .collect();
     let reply = answer(vec![attributes(&given), to(Target::Person("main-ivr".to_owned()))], connection(), "answer");
     let told = map(&reply);
     for (name, value) in expected.as_object().unwrap() {
@@ -349,7 +344,10 @@ fn a_queue_is_named_as_connect_names_it_and_nothing_comes_back_to_a_host_that_is
         extras: Vec::new(),
     });
     let told = map(&answer(vec![queue.clone()], connection(), "answer"));
-    assert_eq!((told["decision_queue"].clone(), told["decision_action"].clone()), (json!(format!("{INSTANCE}/queue/1")), json!("transfer_to_queue")));
+    assert_eq!(
+        (told["decision_queue"].clone(), told["decision_action"].clone()),
+        (json!(format!("{INSTANCE}/queue/1")), json!("transfer_to_queue"))
+    );
     let stage = stage(connection());
     let alone = Scene { alone: true, ..stage.scene() };
     let document = Connect.render_alone(&Draft { actions: vec![queue], reason: String::new() }, &alone).unwrap();
@@ -392,7 +390,10 @@ fn what_the_flow_brings_back_depends_on_where_it_was_sent() {
     assert_eq!(heard(Place::Answered, json!({"digits": "NoInput"})), Heard::Nothing);
     assert_eq!(heard(Place::Answered, json!({})), Heard::Nothing);
     assert_eq!(heard(Place::Main, json!({})), Heard::Resumed);
-    assert_eq!(heard(Place::QueueLeft, json!({"outcome": "timeout", "seconds": 60})), Heard::QueueLeft { outcome: "timeout".to_owned(), waited_ms: 60_000 });
+    assert_eq!(
+        heard(Place::QueueLeft, json!({"outcome": "timeout", "seconds": 60})),
+        Heard::QueueLeft { outcome: "timeout".to_owned(), waited_ms: 60_000 }
+    );
     assert!(matches!(heard(Place::Dialled, json!({"outcome": "busy"})), Heard::Dialled { outcome, .. } if outcome == "busy"));
     assert!(matches!(heard(Place::Main, json!({"event": "anything"})), Heard::Other(other) if other.kind == FLOW_EVENT));
 }

@@ -48,7 +48,14 @@ fn a_token_is_the_secret_and_nothing_else() {
     for good in [given(&format!("Bearer {SECRET}")), basic("acme-native", SECRET)] {
         assert_eq!(Native.verify(&good.raw(), &connection()).unwrap().secret_name, "2026-11");
     }
-    for bad in [given("Bearer x"), given("Bearer "), basic("other", SECRET), basic("acme-native", ""), basic("acme-native", "x"), given("Digest x")] {
+    for bad in [
+        given("Bearer x"),
+        given("Bearer "),
+        basic("other", SECRET),
+        basic("acme-native", ""),
+        basic("acme-native", "x"),
+        given("Digest x"),
+    ] {
         assert!(!why(&bad, &connection()).is_empty());
     }
     assert!(why(&Request::read(NAME, "arrived"), &connection()).contains("no header authorization"));
@@ -63,7 +70,9 @@ fn a_signature_is_that_of_standard_webhooks() {
     let signed = || {
         let mut request = Request::read(NAME, "arrived");
         let signature = sign(SECRET, "m1", &NOW_S.to_string(), &request.body);
-        for (name, value) in [("webhook-id", "m1"), ("webhook-timestamp", &NOW_S.to_string()), ("webhook-signature", &format!("v1a,xx v1,{signature}"))] {
+        for (name, value) in
+            [("webhook-id", "m1"), ("webhook-timestamp", &NOW_S.to_string()), ("webhook-signature", &format!("v1a,xx v1,{signature}"))]
+        {
             request.header(name, value);
         }
         request.now = NOW_S * 1_000;

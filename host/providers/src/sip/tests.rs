@@ -12,7 +12,8 @@ fn connection() -> Connection {
     let mut connection = recorded::connection("acme-sip", NAME, "", "");
     connection.account = None;
     connection.secrets = Vec::new();
-    connection.options = [("sources".to_owned(), "127.0.0.0/8 2001:db8::/32".to_owned()), ("gateway".to_owned(), "gw.example".to_owned())].into();
+    connection.options =
+        [("sources".to_owned(), "127.0.0.0/8 2001:db8::/32".to_owned()), ("gateway".to_owned(), "gw.example".to_owned())].into();
     connection
 }
 
@@ -38,12 +39,27 @@ fn only_the_connections_sources_may_ask() {
 
 #[test]
 fn a_response_has_what_its_request_had_and_a_tag_of_ours() {
-    let response = message("compact").response(302, "Moved Temporarily", "192.0.2.50:40000".parse().unwrap(), "abc", &[("contact".to_owned(), "<sip:x@y>;q=1.0".to_owned())]);
+    let response = message("compact").response(
+        302,
+        "Moved Temporarily",
+        "192.0.2.50:40000".parse().unwrap(),
+        "abc",
+        &[("contact".to_owned(), "<sip:x@y>;q=1.0".to_owned())],
+    );
     let text = String::from_utf8(response.to_vec()).unwrap();
-    assert!(text.starts_with("SIP/2.0 302 Moved Temporarily\r\nVia: SIP/2.0/TCP [2001:db8::7]:5070;branch=z9hG4bKx;rport=40000;received=192.0.2.50\r\n"), "{text}");
+    assert!(
+        text.starts_with(
+            "SIP/2.0 302 Moved Temporarily\r\nVia: SIP/2.0/TCP [2001:db8::7]:5070;branch=z9hG4bKx;rport=40000;received=192.0.2.50\r\n"
+        ),
+        "{text}"
+    );
     assert!(text.contains("\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKy\r\n"), "the vias below stay as they are: {text}");
     assert!(text.contains("\r\nTo: <sip:sales@acme.example>;tag=abc\r\n") && text.contains("\r\nContact: <sip:x@y>;q=1.0\r\n"), "{text}");
-    assert!(text.contains("\r\nCSeq: 7 INVITE\r\n") && text.contains("\r\nCall-ID: c2@192.0.2.9\r\n") && text.ends_with("Content-Length: 0\r\n\r\n"));
+    assert!(
+        text.contains("\r\nCSeq: 7 INVITE\r\n")
+            && text.contains("\r\nCall-ID: c2@192.0.2.9\r\n")
+            && text.ends_with("Content-Length: 0\r\n\r\n")
+    );
     let trying = message("invite").response(100, "Trying", "127.0.0.1:5094".parse().unwrap(), "abc", &[]);
     assert!(!String::from_utf8_lossy(&trying).contains(";tag=abc"), "a provisional answer begins no dialogue");
 }
@@ -52,7 +68,11 @@ fn a_response_has_what_its_request_had_and_a_tag_of_ours() {
 fn an_answer_over_udp_goes_where_the_sender_asks() {
     let plain = Bytes::from_static(b"INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9:5062;branch=z9hG4bK1\r\nFrom: <sip:x@y>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n\r\n");
     let seen = "192.0.2.50:40000".parse().unwrap();
-    assert_eq!(Message::read(&plain).unwrap().reply_to(seen), "192.0.2.50:5062".parse().unwrap(), "the address it came from, the port that it names");
+    assert_eq!(
+        Message::read(&plain).unwrap().reply_to(seen),
+        "192.0.2.50:5062".parse().unwrap(),
+        "the address it came from, the port that it names"
+    );
     assert_eq!(message("invite").reply_to(seen), seen, "rport: where it came from");
 }
 

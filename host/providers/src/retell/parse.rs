@@ -1,0 +1,163 @@
+//! Reads a webhook of Retell's: a call that rings, or what became of one.
+//!
+//! The pipeline calls [`glance`] before the signature is checked and [`parse`] after it. A call that rings has no id yet, so its contact's
+//! is a digest of what the webhook says; Retell's retry has another signature and the same body, and so the same contact. Later webhooks
+//! carry the metadata of our answer, in which contact and step stand. Calls that we did not answer keep Retell's id.
+
+use jackfield_domain::contact::open::Heard;
+use jackfield_domain::contact::{Arrival, Direction, Endpoint};
+use jackfield_domain::tenant::address::{Address, AddressKind, Channel};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use super::signature::signed_at;
+use crate::json::{canonical, first, object, plain, text, whole};
+use crate::party::{VALUE_BYTES_MAX, endpoint, id, party};
+use crate::provider::{Glance, Parsed, Raw, Step, Unreadable};
+
+/// Begins [`Parsed::asked`] of a call that rings; the contact's id follows, because the answer carries it.
+pub(super) const INBOUND: &str = "call_inbound";
+/// The answer's metadata: the step token, and the contact's id.
+pub(super) const STEP: &str = "jackfield_step";
+pub(super) const CALL: &str = "jackfield_call";
+/// Of a digest's 64 digits, as many as a UUID has: nobody can find two calls with the same.
+const ID_DIGITS: usize = 32;
+
+/// What a webhook is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// A call rings.
+    Inbound,
+    /// A call is over.
+    Ended,
+    /// Anything else.
+    Other,
+}
+
+impl Told {
+    fn of(body: &Value) -> Self {
+        match body.pointer("/event").and_then(Value::as_str) {
+            Some(INBOUND) => Self::Inbound,
+            Some("call_ended") => Self::Ended,
+            Some(other) if !other.is_empty() => Self::Other,
+            // Somebody waits for an answer, whatever became of the event's name.
+            _ if body.pointer("/call_inbound").is_some_and(Value::is_object) => Self::Inbound,
+            _ => Self::Other,
+        }
+    }
+
+    /// Where the call stands in the body.
+    fn at(self, member: &str) -> String {
+        if self == Self::Inbound { format!("/call_inbound/{member}") } else { format!("/call/{member}") }
+    }
+}
+
+pub(super) fn glance(raw: &Raw<'_>) -> Result<Glance, Unreadable> {
+    let body = read(raw)?;
+    let told = Told::of(&body);
+    let (_, entry, _) = ends(&body, told);
+    let address = Address::new(Channel::Voice, AddressKind::Number, &entry.raw).ok();
+    // Metadata may be anybody's: what is no token of ours belongs to no step.
+    let step = text(&body, &format!("/call/metadata/{STEP}")).and_then(|token| token.parse::<Step>().ok());
+    Ok(Glance { addresses: address.into_iter().collect(), step, ..Glance::default() })
+}
+
+pub(super) fn parse(raw: &Raw<'_>) -> Result<Parsed, Unreadable> {
+    let body = read(raw)?;
+    let told = Told::of(&body);
+    let (customer, entry, direction) = ends(&body, told);
+    if told == Told::Inbound && entry.raw.is_empty() {
+        return Err(Unreadable::Missing("call_inbound.to_number"));
+    }
+    let provider_contact = match told {
+        Told::Inbound => derived_id(raw, &body),
+        Told::Ended => own_id(&body).ok_or(Unreadable::Missing("call.call_id")).and_then(|call| id(&call))?,
+        Told::Other => own_id(&body).unwrap_or_default(),
+    };
+    // Without a time of its own the body is the same for every call of that caller; the contact is not.
+    let mut event_material = canonical(&body);
+    event_material.extend_from_slice(provider_contact.as_bytes());
+    Ok(Parsed {
+        asked: if told == Told::Inbound { format!("{INBOUND}:{provider_contact}") } else { String::new() },
+        arrival: Arrival {
+            provider_contact,
+            parent: None,
+            direction,
+            customer: party(customer),
+            entry,
+            forwarded_from: None,
+            headers: headers(&body, told),
+            extras: extras(&body, told),
+        },
+        heard: match told {
+            Told::Inbound => Heard::Arrival,
+            Told::Ended => ended(&body),
+            Told::Other => Heard::Nothing,
+        },
+        event_material,
+        sensitive_possible: false,
+        ignored: told == Told::Other,
+    })
+}
+
+fn read(raw: &Raw<'_>) -> Result<Value, Unreadable> {
+    // Retell sends calls that ring to the number's URL and all else to the agent's; the event's name tells them apart on either.
+    if !matches!(raw.tail, "inbound" | "events") {
+        return Err(Unreadable::NoSuchHook);
+    }
+    object(raw)
+}
+
+/// The customer, our side and the direction. An end that cannot be read is none: the call can be answered all the same.
+fn ends(body: &Value, told: Told) -> (Endpoint, Endpoint, Direction) {
+    let end = |member: &str| endpoint(text(body, &told.at(member)).as_deref()).unwrap_or_default();
+    let (from, to) = (end("from_number"), end("to_number"));
+    let outbound = told != Told::Inbound && text(body, &told.at("direction")).as_deref() == Some("outbound");
+    if outbound { (to, from, Direction::Outbound) } else { (from, to, Direction::Inbound) }
+}
+
+/// The id that our answer put into the metadata, or else Retell's.
+fn own_id(body: &Value) -> Option<String> {
+    first(body, &[&format!("/call/metadata/{CALL}"), "/call/call_id"])
+}
+
+fn derived_id(raw: &Raw<'_>, body: &Value) -> String {
+    let member = |name: &str| text(body, &Told::Inbound.at(name)).unwrap_or_default();
+    let time = text(body, "/event_timestamp").or_else(|| signed_at(raw.headers).map(str::to_owned)).unwrap_or_default();
+    let mut digest = Sha256::new();
+    digest.update([member("from_number"), member("to_number"), member("agent_id"), time].join("|"));
+    let digits: String = hex::encode(digest.finalize()).chars().take(ID_DIGITS).collect();
+    format!("in-{digits}")
+}
+
+fn headers(body: &Value, told: Told) -> Vec<(String, String)> {
+    let named = plain(body, &told.at("custom_sip_headers")).into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value));
+    named.filter(|(name, _)| name.starts_with("x-")).collect()
+}
+
+/// Which agent the number or the call has, by the names that the contract registers.
+fn extras(body: &Value, told: Told) -> Vec<(String, String)> {
+    let known = [("agent_id", "agent-id"), ("agent_version", "agent-version")];
+    let told = known.into_iter().filter_map(|(theirs, ours)| Some((ours.to_owned(), text(body, &told.at(theirs))?)));
+    told.filter(|(_, value)| value.len() <= VALUE_BYTES_MAX).collect()
+}
+
+fn ended(body: &Value) -> Heard {
+    let reason = text(body, "/call/disconnection_reason").filter(|reason| reason.len() <= VALUE_BYTES_MAX);
+    let between = || whole(body, "/call/end_timestamp")?.checked_sub(whole(body, "/call/start_timestamp")?);
+    let lasted_ms = whole(body, "/call/duration_ms").or_else(between).unwrap_or_default();
+    let cause = reason.as_deref().map_or("completed", cause).to_owned();
+    Heard::Ended { cause, lasted_ms, extras: reason.map(|reason| ("ended-reason".to_owned(), reason)).into_iter().collect() }
+}
+
+/// Retell has some forty reasons, most of them for what broke; the contract has six causes, and the reason stands beside them.
+fn cause(reason: &str) -> &'static str {
+    const BROKEN: [&str; 9] = ["error", "fail", "invalid", "limit", "no_valid", "scam", "spam", "not_", "declined"];
+    match reason {
+        "dial_busy" => "busy",
+        "dial_no_answer" => "no-answer",
+        "manual_stopped" => "canceled",
+        _ if BROKEN.iter().any(|word| reason.contains(word)) => "failed",
+        _ => "completed",
+    }
+}
