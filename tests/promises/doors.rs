@@ -72,7 +72,7 @@ async fn a_flow_of_amazon_connect_learns_by_number_or_by_queue_whose_call_it_is(
     let contact = platform.operator.contact_of("acme", "c-4").await.unwrap();
     assert_eq!(contact["turns"].as_array().unwrap().len(), 1);
     assert_eq!(contact["turns"][0]["verified_with"], ACCESS_KEY);
-    assert_eq!(platform.operator.counted("acme", "contacts").await.unwrap(), 4);
+    assert_eq!(platform.operator.counted("acme", "contacts_begun").await.unwrap(), 4);
     // Nobody's number: refused in AWS's words, or the connection's own route.
     let stranger = connect_event("c-5", Some("+15555555555"), None, &json!({}));
     let nobody = aws.invoke(&stranger).await.unwrap();
@@ -110,7 +110,8 @@ async fn a_tenant_that_is_switched_off_gets_its_default_queue_and_the_flow_can_s
     };
     let first = by("?Qualifier=1", "c-3").await;
     assert_eq!((first.headers["x-amz-executed-version"].to_str().unwrap(), read(&first)["TenantId"].as_str()), ("1", Some("acme")));
-    assert_eq!(by("?Qualifier=99", "c-4").await.headers["x-amz-function-error"], "Unhandled");
+    let missing = by("?Qualifier=99", "c-4").await;
+    assert_eq!((missing.status, missing.headers["x-amzn-errortype"].to_str().unwrap()), (404, "ResourceNotFoundException"));
     platform.stop().await;
 }
 
@@ -249,7 +250,7 @@ async fn a_switch_that_sends_an_invite_is_redirected_once_however_often_it_asks(
         assert_eq!(late, answer);
     }
     assert_eq!(switch.next(Duration::from_secs(2)).await.unwrap(), None, "acknowledged, it is not sent again");
-    assert_eq!(platform.operator.counted("acme", "contacts").await.unwrap(), 1, "it ran and counted once");
+    assert_eq!(platform.operator.counted("acme", "contacts_begun").await.unwrap(), 1, "it ran and counted once");
     for (method, user, call, expected) in [
         ("INVITE", "15555555555", "i-2", "404"),
         ("BYE", "x", "b-1", "481"),

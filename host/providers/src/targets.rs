@@ -91,7 +91,7 @@ pub(crate) enum Told {
 pub(crate) fn can(action: &str) -> Can {
     match action {
         "transfer" | "enqueue" | "hang-up" | "reject" | "set-attributes" | "set-language" => Can::Fully,
-        "keep" => Can::Not(Code::CannotRender, "a call that is not answered yet cannot be left as it is"),
+        "keep" => Can::Lesser("a call that is not answered yet cannot be left as it is, so it is refused as unavailable"),
         "send-message" | "callback" => Can::Not(Code::NeedsOutbox, "it needs an outbox, and there is none yet"),
         "other" => Can::Not(Code::CannotRender, "nothing waits in a queue of ours here"),
         _ => Can::Not(Code::CannotRender, "a switch that routes a call neither speaks nor asks nor records; transfer it to what does"),
@@ -129,6 +129,10 @@ impl Page<'_> {
         match action {
             // They stay with us.
             Action::SetAttributes(_) | Action::SetLanguage(_) => {}
+            Action::Keep => {
+                self.notes.push("keep: the call is not answered yet, so it is refused as unavailable".to_owned());
+                self.told = Some(Told::Refuse { code: 480, phrase: "Temporarily Unavailable" });
+            }
             Action::HangUp(_) => self.told = Some(Told::Refuse { code: 480, phrase: "Temporarily Unavailable" }),
             Action::Reject(reason) => {
                 let (code, phrase) = match reason.as_str() {

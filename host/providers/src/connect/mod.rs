@@ -17,6 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 use jackfield_domain::capability::Level;
 use jackfield_domain::contact::decision::Draft;
 use jackfield_domain::fallback::{AnsweredBy, Inability};
+use jackfield_domain::quota::Barred;
 use jackfield_domain::refusal::Refusal;
 use jackfield_domain::tenant::address::Channel;
 use jackfield_domain::tenant::connection::Connection;
@@ -174,8 +175,9 @@ fn finish(written: &render::Written, connection: &Connection, scene: &Scene<'_>)
     }
     let failed = !matches!(ran.answered_by, AnsweredBy::Plugin | AnsweredBy::LastGood);
     if failed && connection.option(ON_FAILURE) == Some("error") {
-        if ran.barred.is_some() {
-            let mut reply = Connect.refuse(429);
+        if let Some(barred) = ran.barred {
+            // A version that is not there is what AWS says it is; everything else may be there in a moment.
+            let mut reply = Connect.refuse(if barred == Barred::NoRelease.code() { 404 } else { 429 });
             reply.headers.extend(headers);
             return reply;
         }

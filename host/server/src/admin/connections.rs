@@ -56,7 +56,7 @@ pub(crate) struct NewConnection {
     unbound: Option<Draft>,
     speaker_url: Option<String>,
     voice: Option<String>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default)]
     options: BTreeMap<String, String>,
 }
 
@@ -72,7 +72,7 @@ pub(crate) struct ConnectionChange {
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     voice: Option<Option<String>>,
     /// By name; null removes one, and what is not named stays.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default)]
     options: BTreeMap<String, Option<String>>,
     add_secret: Option<NewSecret>,
     remove_secret: Option<String>,
