@@ -198,9 +198,6 @@ async fn walk(app: &Arc<App>, received: Received, deadline: &Deadline) -> Result
     let span = tracing::Span::current();
     span.record("tenant", display(&parsed.tenant));
     span.record("contact", parsed.contact.map(display));
-    if parsed.ignored {
-        return Ok(Answered::Reply(parsed.provider.acknowledge(&parsed.asked).into()));
-    }
     if !parsed.heard.expects_answer() {
         return Ok(Answered::Reply(timed(metrics, Step::Report, Box::pin(observe::observe(app, parsed))).await?.into()));
     }

@@ -40,6 +40,8 @@ enum Task {
     },
     /// Format, lints, every test, plugins and guests: what CI runs.
     Test,
+    /// Let real clients come by the front doors: boto3, Kamailio with SIPp, baresip, and providers' own packages.
+    Peers,
     /// Write the contract's types for TypeScript anew.
     Types,
     /// Build plugins and guests for the sandbox.
@@ -80,6 +82,7 @@ fn main() -> ExitCode {
     let result = match CommandLine::parse().task {
         Task::Demo { once } => demo::run(once),
         Task::Test => test::run(),
+        Task::Peers => peers::doors().map(|skipped| skipped.iter().for_each(|what| println!("SKIPPED: {what}"))),
         Task::Types => types::write(false),
         Task::Guests => guests::build().map(|_| ()),
         Task::Bench { only } => bench::run(only),

@@ -36,6 +36,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         None => {}
         Some(why) => skipped.push(why),
     }
+    skipped.extend(peers::doors()?);
     deny::check(&mut skipped)?;
     if !jackfield_tests::recycled::may_compact() {
         skipped.push(jackfield_tests::recycled::SKIPPED.to_owned());

@@ -138,7 +138,7 @@ pub(super) fn parse(raw: &Raw<'_>, connection: &Connection) -> Result<Parsed, Un
     // What the flow stored says what the customer entered, and the same may be meant twice only with a step between.
     let material = [raw.tail.as_bytes(), b"\n", raw.query().unwrap_or_default().as_bytes(), b"\n", &canonical(&body)].concat();
     Ok(Parsed {
-        arrival: arrival(&body, connection)?,
+        arrival: arrival(&body, connection, asked)?,
         sensitive_possible: matches!(heard, Heard::Digits(_) | Heard::Speech { .. }),
         heard,
         event_material: material,
@@ -147,9 +147,11 @@ pub(super) fn parse(raw: &Raw<'_>, connection: &Connection) -> Result<Parsed, Un
     })
 }
 
-fn arrival(body: &Value, connection: &Connection) -> Result<Arrival, Unreadable> {
+fn arrival(body: &Value, connection: &Connection, asked: &str) -> Result<Arrival, Unreadable> {
     let at = |name: &str| text(body, &format!("{DATA}/{name}"));
-    let Some(contact) = at("ContactId") else { return Err(Unreadable::Missing("Details.ContactData.ContactId")) };
+    // Whoever asks only whether it may has no contact yet.
+    let contact = at("ContactId").or_else(|| (asked == asked::CHECK).then(|| "none".to_owned()));
+    let Some(contact) = contact else { return Err(Unreadable::Missing("Details.ContactData.ContactId")) };
     let customer = party(endpoint(at("CustomerEndpoint/Address").as_deref())?);
     let begun_by_us = at("InitiationMethod").is_some_and(|method| matches!(method.as_str(), "OUTBOUND" | "API" | "CALLBACK"));
     let parent = at("PreviousContactId").or_else(|| at("InitialContactId")).filter(|parent| *parent != contact);

@@ -77,6 +77,12 @@ impl Provider for Retell {
     }
 
     fn can(&self, action: &str, _connection: &Connection) -> Can {
+        // A plugin lists them for what comes later in a call, which Retell never asks about; the rest of it must not be lost for that.
+        if matches!(action, "enqueue" | "transfer") {
+            return Can::Lesser(
+                "Retell asks once, while a call rings, and cannot do it then: such an answer gives way to the default route",
+            );
+        }
         if let Some((code, why)) = render::impossible(action) {
             return Can::Not(code, why);
         }

@@ -366,13 +366,7 @@ fn a_mistake_in_a_connection_is_found_when_it_is_set() {
 #[test]
 fn a_binding_names_the_action_that_cannot_be_done() {
     let bindable = |action: &str| Retell.bindable(&[action.to_owned()], &connection());
-    for (action, code) in [
-        ("callback", Code::NeedsOutbox),
-        ("transfer", Code::CannotRender),
-        ("enqueue", Code::CannotRender),
-        ("menu", Code::CannotRender),
-        ("dance", Code::CannotRender),
-    ] {
+    for (action, code) in [("callback", Code::NeedsOutbox), ("menu", Code::CannotRender), ("dance", Code::CannotRender)] {
         let refusal = bindable(action).unwrap_err();
         assert_eq!((refusal.code, refusal.at.as_deref()), (code, Some(action)));
     }

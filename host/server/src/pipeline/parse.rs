@@ -42,8 +42,6 @@ pub(super) struct Parsed {
     pub asked: String,
     /// Which release the request asks for, by alias or number.
     pub release: Option<String>,
-    /// True where the provider tells what nobody asked for.
-    pub ignored: bool,
     /// Keyed digest of what identifies the event.
     pub event_id: String,
     pub at: Moment,
@@ -89,6 +87,8 @@ pub enum TurnedAway {
         /// For whoever sets the connection up.
         refused: RefusedRequest,
     },
+    /// The provider tells what nobody asked for, or asks only whether it may: it is acknowledged and changes nothing.
+    Acknowledged(Reply),
     /// Nobody bound the address; the connection's owner said what such callers get.
     Unbound {
         /// That.
@@ -112,6 +112,7 @@ impl TurnedAway {
                 app.refusals.add(connection, refused);
                 Answered::Reply(reply.into())
             }
+            Self::Acknowledged(reply) => Answered::Reply(reply.into()),
             Self::Unbound { reply, refused } => {
                 app.refusals.add(connection, refused);
                 Answered::Reply(reply.into())
@@ -142,7 +143,9 @@ pub(super) async fn parse(app: &App, received: &Received, resolved: Resolved) ->
     })?;
     let parsed =
         provider.parse(&raw, &connection).map_err(|unreadable| TurnedAway::unreadable(received, &connection, provider, &unreadable))?;
-
+    if parsed.ignored {
+        return Err(TurnedAway::Acknowledged(provider.acknowledge(&parsed.asked)).into());
+    }
     let platform = app.store.platform();
     let known = match &glance.step {
         Some(step) => platform.contact_home(&step.contact).await?.map(|tenant| (tenant, step.contact)),
@@ -184,7 +187,6 @@ pub(super) async fn parse(app: &App, received: &Received, resolved: Resolved) ->
         step: glance.step,
         arrival: parsed.arrival,
         heard: parsed.heard,
-        ignored: parsed.ignored,
         asked: parsed.asked,
         release: glance.release,
         event_id,

@@ -2,6 +2,9 @@
 //!
 //! `test` calls it after the promises. What a machine cannot run is told as SKIPPED and never taken for passed.
 
+mod doors;
+mod packages;
+
 use std::path::Path;
 use std::process::Command;
 
@@ -10,7 +13,9 @@ use jackfield_providers::twilio::sign;
 use jackfield_tests::platform::{Platform, Tenancy};
 use serde_json::{Value, json};
 
-use crate::shell::{run, step, succeeds, top};
+use crate::shell::{run, step, top};
+
+pub(crate) use doors::all as doors;
 
 /// A component with an interpreter inside answers a call like any other.
 pub(crate) fn interpreted(name: &str, file: &Path) -> anyhow::Result<()> {
@@ -45,17 +50,10 @@ pub(crate) fn acme(component: &Path) -> anyhow::Result<()> {
 
 /// Lets the package from PyPI verify our signatures and read our TwiML; why not, where it could not be had.
 pub(crate) fn twilio() -> anyhow::Result<Option<String>> {
-    let venv = top().join("target/peers/venv");
-    let python = venv.join("bin/python");
-    let wanted = top().join("tests/peers/requirements.txt");
-    let has = |python: &Path| succeeds(&python.to_string_lossy(), &["-c", "import twilio"]);
-    if !has(&python) {
-        let made = succeeds("python3", &["-m", "venv", &venv.to_string_lossy()])
-            && succeeds(&python.to_string_lossy(), &["-m", "pip", "install", "--quiet", "--requirement", &wanted.to_string_lossy()]);
-        if !made || !has(&python) {
-            return Ok(Some("the twilio package could not be installed with python3 -m venv and pip".to_owned()));
-        }
-    }
+    let python = match packages::python() {
+        Ok(python) => python,
+        Err(why) => return Ok(Some(why)),
+    };
     let material = top().join("target/peers/material.json");
     std::fs::write(&material, serde_json::to_vec(&material_for_twilio())?)?;
     step("the official Twilio package agrees", || {
