@@ -31,6 +31,7 @@ mod promises {
     mod metering;
     mod order;
     mod planned;
+    mod providers;
     mod quarantine;
     mod queues;
     mod quotas;

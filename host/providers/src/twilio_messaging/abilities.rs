@@ -8,6 +8,10 @@ use crate::provider::Can;
 
 /// What is known of an action before any message.
 pub(super) fn can(action: &str) -> Can {
+    // One plugin may serve calls and messages, and lists what it does in either.
+    if matches!(action, "send-digits" | "record-audio" | "voicemail" | "conference" | "converse" | "enqueue" | "transfer") {
+        return Can::Lesser("it is for calls: as the answer to a message it gives way to the default route");
+    }
     if let Some(why) = cannot(action) {
         return Can::Not(Code::CannotRender, why);
     }
