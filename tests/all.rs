@@ -13,6 +13,7 @@ mod promises {
     mod answers;
     mod away;
     mod bad_input;
+    mod care;
     mod cases;
     mod contract;
     mod determinism;

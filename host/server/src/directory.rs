@@ -21,7 +21,8 @@ pub async fn read(store: &Store, tenant: &Tenant) -> Result<(Directory, u64), St
     let mut newest = 0;
     let queues = by_name(&scope, &mut newest, |row: &Queue| row.name.to_string()).await?;
     let people = by_name(&scope, &mut newest, |row: &Person| row.name.to_string()).await?;
-    let hours = by_name(&scope, &mut newest, |row: &Hours| row.name.to_string()).await?;
+    let mut hours = by_name(&scope, &mut newest, |row: &Hours| row.name.to_string()).await?;
+    inherit_hours(store, tenant, &mut newest, &mut hours).await?;
     let flows = scope.list::<Flow>(None, ENTRIES_MAX).await?.into_iter().map(|found| found.row.name.to_string()).collect();
     let numbers = store.platform().bindings_of(&tenant.id, NUMBERS_MAX).await?;
     let mut closure = None;
@@ -45,6 +46,17 @@ pub async fn read(store: &Store, tenant: &Tenant) -> Result<(Directory, u64), St
         closure,
     };
     Ok((directory, newest))
+}
+
+/// Hours of a name that the tenant has not are those of the nearest above it that has, by the clock of whoever made them.
+async fn inherit_hours(store: &Store, tenant: &Tenant, newest: &mut u64, hours: &mut BTreeMap<String, Hours>) -> Result<(), StoreFault> {
+    for above in tenant.ancestors.iter().rev() {
+        let Some(owner) = store.platform().tenant(above).await?.map(|found| found.row) else { continue };
+        for (name, theirs) in by_name(&store.tenant(above), newest, |row: &Hours| row.name.to_string()).await? {
+            hours.entry(name).or_insert_with(|| Hours { zone: theirs.zone.clone().or_else(|| Some(owner.zone.clone())), ..theirs });
+        }
+    }
+    Ok(())
 }
 
 fn is_number(binding: &Binding) -> bool {

@@ -5,6 +5,7 @@
 pub mod case_file;
 pub mod compared;
 pub mod egress;
+pub mod inherited;
 pub mod planned;
 pub mod plugin;
 pub mod release;

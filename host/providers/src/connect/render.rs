@@ -5,7 +5,7 @@
 //! key that begins with `decision_` is ours: an attribute of that name is left out, so that a plugin cannot say one thing and do another.
 
 use jackfield_domain::contact::decision::{
-    Action, Choice, Collect, Converse, Draft, Enqueue, Prompt, PromptContent, Recording, Target, Transfer,
+    Action, Choice, Collect, Converse, Draft, Enqueue, Prompt, PromptContent, Recording, Target, Transfer, Voicemail,
 };
 use jackfield_domain::fallback::{AnsweredBy, Inability};
 use jackfield_domain::refusal::Code;
@@ -296,19 +296,22 @@ impl<'b> Page<'_, 'b> {
             Action::SendMessage(_) => {
                 return Err(Inability { code: Code::NeedsOutbox, ..cannot(name, "it needs an outbox, and there is none yet") });
             }
-            Action::Voicemail(voicemail) => {
-                let flow = self.connection.option(super::VOICEMAIL_FLOW);
-                let flow = flow.ok_or_else(|| cannot(name, "the connection has no option voicemail_flow"))?;
-                self.done = "transfer_to_flow";
-                self.prompts(&voicemail.prompts, name);
-                self.written.put("flow", flow);
-                self.written.put("maximum_length_s", seconds(voicemail.max_length_ms));
-            }
+            Action::Voicemail(voicemail) => self.voicemail(voicemail)?,
             Action::SendDigits(_) | Action::Conference(_) => {
                 return Err(cannot(name, "Connect has no block that does it"));
             }
             Action::Other(extension) => return Err(cannot(name, format!("{:?} means nothing to a flow", extension.kind))),
         }
+        Ok(())
+    }
+
+    fn voicemail(&mut self, voicemail: &'b Voicemail) -> Result<(), Inability> {
+        let flow = self.connection.option(super::VOICEMAIL_FLOW);
+        let flow = flow.ok_or_else(|| cannot("voicemail", "the connection has no option voicemail_flow"))?;
+        self.done = "transfer_to_flow";
+        self.prompts(&voicemail.prompts, "voicemail");
+        self.written.put("flow", flow);
+        self.written.put("maximum_length_s", seconds(voicemail.max_length_ms));
         Ok(())
     }
 

@@ -19,8 +19,8 @@ use super::gate::files;
 use super::keeping::{captures, logs, replays};
 use super::releases::planned;
 use super::{
-    addresses, connections, contacts, default_routes, egress, flows, history, host, plugins, quotas, releases, secrets, settings, tenants,
-    tokens, usage, versions,
+    addresses, connections, contacts, default_routes, effective, egress, flows, history, host, plugins, quotas, releases, secrets,
+    settings, tenants, tokens, usage, versions,
 };
 use crate::app::App;
 use crate::metrics::page;
@@ -120,6 +120,7 @@ fn tenant_level() -> Vec<Entry> {
         at(Method::GET, "/v1/tenants/{tenant}/secrets/{name}", Tenant, secrets::show),
         at(Method::PUT, "/v1/tenants/{tenant}/secrets/{name}", Tenant, secrets::set),
         at(Method::DELETE, "/v1/tenants/{tenant}/secrets/{name}", Tenant, secrets::delete),
+        at(Method::GET, "/v1/tenants/{tenant}/effective", Tenant, effective::show),
         at(Method::GET, "/v1/tenants/{tenant}/settings", Tenant, settings::show_tenants),
         at(Method::PUT, "/v1/tenants/{tenant}/settings", Tenant, settings::set_tenants),
         at(Method::GET, "/v1/tenants/{tenant}/routes", Tenant, default_routes::show_tenants),

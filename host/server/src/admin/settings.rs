@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use jackfield_domain::flow::Flow;
-use jackfield_domain::flow::settings::{SettingsRevision, check, check_schema, merge};
+use jackfield_domain::flow::inherited::{InForce, Level, inherit, widened};
+use jackfield_domain::flow::settings::{SettingsRevision, check, check_schema};
 use jackfield_domain::ports::rows::Expect;
 use jackfield_domain::refusal::Code;
-use jackfield_store::{Level, SettingsRow, TenantStore};
+use jackfield_domain::tenant::Tenant;
+use jackfield_store::{SettingsRow, TenantStore};
 use serde_json::{Value, json};
 
 use super::door::body::Body;
@@ -21,7 +23,7 @@ use super::{flows, history, releases};
 use crate::app::App;
 
 /// The newest settings of a level; an empty object where nobody set any.
-async fn newest(store: &TenantStore, level: &Level) -> Result<SettingsRevision, Problem> {
+async fn newest(store: &TenantStore, level: &jackfield_store::Level) -> Result<SettingsRevision, Problem> {
     let found = store.settings(level).await.map_err(unread)?;
     let none = SettingsRevision { revision: 0, value: json!({}), written: 0, by: String::new() };
     Ok(found.map_or(none, |found| found.row.settings))
@@ -34,18 +36,39 @@ pub(crate) async fn merged(app: &App, inside: &Inside, flow: &Flow) -> Result<Va
 }
 
 async fn merged_with(app: &App, inside: &Inside, own: &Value) -> Result<Value, Problem> {
-    let mut levels = Vec::new();
-    for id in inside.tenant.ancestors.iter().chain(std::iter::once(&inside.tenant.id)) {
-        levels.push(newest(&app.store.tenant(id), &None).await?.value);
-    }
-    levels.push(own.clone());
-    let merged = merge(&levels);
+    let mut levels = tenants_levels(app, &inside.tenant).await?;
+    levels.push(("the flow".to_owned(), own.clone()));
+    let merged = inherit(&borrowed(&levels));
     check(&merged)?;
     Ok(merged)
 }
 
+/// The settings of everyone above a tenant, the highest first, and its own.
+pub(crate) async fn tenants_levels(app: &App, tenant: &Tenant) -> Result<Vec<(String, Value)>, Problem> {
+    let mut levels = Vec::new();
+    for id in tenant.ancestors.iter().chain(std::iter::once(&tenant.id)) {
+        levels.push((id.to_string(), newest(&app.store.tenant(id), &None).await?.value));
+    }
+    Ok(levels)
+}
+
+pub(crate) fn borrowed(levels: &[(String, Value)]) -> Vec<Level<'_>> {
+    levels.iter().map(|(of, value)| Level { of, value }).collect()
+}
+
+/// Refuses what would be more than stands above: it would be narrowed without a word.
+fn check_not_wider(above: &[(String, Value)], of: &str, value: &Value) -> Result<(), Problem> {
+    match widened(&borrowed(above), Level { of, value }) {
+        Some(InForce { pointer, value, from, .. }) => {
+            let detail = format!("{pointer} would be more than {value}, which {from} has; features and limits can only be narrowed here");
+            Err(Problem::at(Code::Invalid, &pointer, detail))
+        }
+        None => Ok(()),
+    }
+}
+
 /// A flow's own settings at the revision that the flow names.
-async fn flow_level(inside: &Inside, flow: &Flow) -> Result<Value, Problem> {
+pub(crate) async fn flow_level(inside: &Inside, flow: &Flow) -> Result<Value, Problem> {
     if flow.settings_revision == 0 {
         return Ok(json!({}));
     }
@@ -76,6 +99,9 @@ fn next(inside: &Inside, now: &SettingsRevision) -> Result<u32, Problem> {
 pub(crate) async fn set_tenants(State(app): State<Arc<App>>, inside: Inside, Body(value): Body<Value>) -> Answer {
     inside.asked.no_query()?;
     check(&value)?;
+    let mut above = tenants_levels(&app, &inside.tenant).await?;
+    above.pop();
+    check_not_wider(&above, inside.tenant.id.as_str(), &value)?;
     let now = newest(&inside.store, &None).await?;
     let settings = revision(&app, &inside, next(&inside, &now)?, value);
     let row = SettingsRow { level: None, settings: settings.clone() };
@@ -89,6 +115,7 @@ pub(crate) async fn set_flows(State(app): State<Arc<App>>, inside: Inside, Body(
     inside.asked.no_query()?;
     check(&value)?;
     let found = flows::named(&inside).await?;
+    check_not_wider(&tenants_levels(&app, &inside.tenant).await?, "the flow", &value)?;
     let merged = merged_with(&app, &inside, &value).await?;
     if let Some(version) = releases::live_version(&app, &inside, &found.row).await? {
         check_schema(&version.metadata.settings_schema, &merged)?;

@@ -23,6 +23,14 @@ pub enum Tenant {
         /// Which.
         id: TenantId,
     },
+    /// See what one has after inheritance, and where each value comes from.
+    Effective {
+        /// Which.
+        id: TenantId,
+        /// Of one of its flows.
+        #[arg(long)]
+        flow: Option<jackfield_domain::id::FlowName>,
+    },
     /// Change one; what is not named stays.
     Set(Set),
     /// Erase one for ever: its key is destroyed, and with it all that was sealed.
@@ -127,6 +135,10 @@ impl Tenant {
                 })
             }
             Self::Show { id } => session.show(&session.get(&format!("/v1/tenants/{id}"), &[]).await?, card),
+            Self::Effective { id, flow } => {
+                let query: Vec<(&str, &str)> = flow.iter().map(|flow| ("flow", flow.as_str())).collect();
+                session.show(&session.get(&format!("/v1/tenants/{id}/effective"), &query).await?, effective)
+            }
             Self::Set(set) => {
                 let body = given([
                     ("label", set.label.map(Value::from)),
@@ -146,6 +158,28 @@ impl Tenant {
             }
         }
     }
+}
+
+/// Every value with its level, then hours and default routes.
+fn effective(shown: &Value) -> String {
+    let list = |name: &str| shown.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let narrowed = |item: &Value| match item.get("narrowed") {
+        Some(asked) => format!("{} asked for {}", text(asked, "by"), text(asked, "value")),
+        None => String::new(),
+    };
+    let settings: Vec<Vec<String>> =
+        list("settings").iter().map(|item| vec![text(item, "pointer"), text(item, "value"), text(item, "from"), narrowed(item)]).collect();
+    let hours = shown.get("hours").and_then(Value::as_object).cloned().unwrap_or_default();
+    let hours: Vec<Vec<String>> = hours.iter().map(|(name, of)| vec![name.clone(), text(of, "from")]).collect();
+    let routes: Vec<Vec<String>> =
+        list("routes").iter().map(|item| vec![text(item, "channel"), text(item, "language"), text(item, "from")]).collect();
+    [
+        format!("plan {}", text(shown, "plan")),
+        table(&["setting", "value", "from", "narrowed"], &settings),
+        table(&["hours", "from"], &hours),
+        table(&["default route", "language", "from"], &routes),
+    ]
+    .join("\n")
 }
 
 fn card(tenant: &Value) -> String {
