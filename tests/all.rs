@@ -11,6 +11,7 @@
 
 mod promises {
     mod answers;
+    mod as_code;
     mod away;
     mod bad_input;
     mod care;
@@ -30,6 +31,7 @@ mod promises {
     mod listeners;
     mod logs;
     mod metering;
+    mod numbers;
     mod order;
     mod planned;
     mod providers;

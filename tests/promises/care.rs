@@ -49,14 +49,26 @@ async fn platform() -> Platform {
     ok(&platform, Method::POST, "/v1/tenants/platform/connections", chat).await;
     platform.operator.api.upload("/v1/tenants/platform/plugins/care-bot/versions", artifacts::plugin("care-bot").unwrap()).await.unwrap();
     // The platform sets what there is; an organisation narrows it, and so does a department.
-    settings(&platform, "platform", json!({"features": {"voice_agents": true, "chat_agents": true, "call_recording": true, "custom_workflows": true}, "queue": "care"})).await;
+    settings(
+        &platform,
+        "platform",
+        json!({"features": {"voice_agents": true, "chat_agents": true, "call_recording": true, "custom_workflows": true}, "queue": "care"}),
+    )
+    .await;
     tenant(&platform, "clinic", None).await;
     let clinic = json!({"branding": {"name": "Clinic"}, "features": {"call_recording": false}, "agent": {"instructions": "Help patients."}, "escalation_keywords": ["person"]});
     settings(&platform, "clinic", clinic).await;
     tenant(&platform, "clinic-billing", Some("clinic")).await;
-    settings(&platform, "clinic-billing", json!({"branding": {"name": "Clinic billing"}, "features": {"voice_agents": false}, "queue": "billing"})).await;
-    serves(&platform, "clinic", &[(CLINIC, "twilio"), ("chat:domain:clinic.example.com", "chat"), ("chat:business-id:clinic", "chat")]).await;
-    let billing = [("+18005550032", "twilio"), ("chat:domain:billing.clinic.example.com", "chat"), ("chat:business-id:clinic-billing", "chat")];
+    settings(
+        &platform,
+        "clinic-billing",
+        json!({"branding": {"name": "Clinic billing"}, "features": {"voice_agents": false}, "queue": "billing"}),
+    )
+    .await;
+    serves(&platform, "clinic", &[(CLINIC, "twilio"), ("chat:domain:clinic.example.com", "chat"), ("chat:business-id:clinic", "chat")])
+        .await;
+    let billing =
+        [("+18005550032", "twilio"), ("chat:domain:billing.clinic.example.com", "chat"), ("chat:business-id:clinic-billing", "chat")];
     serves(&platform, "clinic-billing", &billing).await;
     platform
 }
@@ -83,7 +95,8 @@ async fn a_department_inherits_what_its_organisation_has_and_features_decide_wha
     assert_eq!((problem.code.as_str(), problem.at.as_deref()), ("invalid", Some("/features/call_recording")));
     assert!(problem.detail.contains("clinic"), "{problem:?}");
     let shown = platform.operator.api.get("/v1/tenants/clinic-billing/effective", &[("flow", "main")]).await.unwrap().body;
-    let of = |pointer: &str| shown["settings"].as_array().unwrap().iter().find(|one| one["pointer"] == pointer).cloned().unwrap_or_default();
+    let of =
+        |pointer: &str| shown["settings"].as_array().unwrap().iter().find(|one| one["pointer"] == pointer).cloned().unwrap_or_default();
     for (pointer, value, from) in [
         ("/features/chat_agents", json!(true), "platform"),
         ("/features/call_recording", json!(false), "clinic"),
@@ -94,7 +107,12 @@ async fn a_department_inherits_what_its_organisation_has_and_features_decide_wha
         assert_eq!((&of(pointer)["value"], of(pointer)["from"].as_str()), (&value, Some(from)), "{pointer}");
     }
     // The clinic switches chat agents off: billing has none with its next release, whatever it asked for.
-    settings(&platform, "clinic-billing", json!({"branding": {"name": "Clinic billing"}, "features": {"voice_agents": false, "chat_agents": true}, "queue": "billing"})).await;
+    settings(
+        &platform,
+        "clinic-billing",
+        json!({"branding": {"name": "Clinic billing"}, "features": {"voice_agents": false, "chat_agents": true}, "queue": "billing"}),
+    )
+    .await;
     let clinic = json!({"branding": {"name": "Clinic"}, "features": {"call_recording": false, "chat_agents": false}, "escalation_keywords": ["person"]});
     settings(&platform, "clinic", clinic).await;
     released(&platform, "clinic-billing").await;
@@ -114,7 +132,11 @@ async fn visitors_reach_organisation_and_department_by_domain_or_by_the_gateways
         ("v-2", vec![("host", "billing.clinic.example.com:443")], "Clinic billing will answer"),
         ("v-3", vec![("x-tenant-id", "clinic")], "Clinic will answer"),
         ("v-4", vec![("x-tenant-id", "clinic"), ("x-subtenant-id", "clinic-billing")], "Clinic billing will answer"),
-        ("v-5", vec![("host", "billing.clinic.example.com"), ("x-tenant-id", "clinic"), ("x-subtenant-id", "clinic-billing")], "Clinic billing will answer"),
+        (
+            "v-5",
+            vec![("host", "billing.clinic.example.com"), ("x-tenant-id", "clinic"), ("x-subtenant-id", "clinic-billing")],
+            "Clinic billing will answer",
+        ),
     ] {
         let told = read(&post_json(&url, TOKEN, &headers, &write(contact, "Hello")).await.unwrap());
         assert!(told["actions"].to_string().contains(name), "{contact}: {told}");
@@ -138,8 +160,14 @@ async fn more_calls_than_an_organisation_may_have_at_once_get_the_default_route(
     for call in &calls {
         heard.push(call.arrive().await.unwrap().twiml.said());
     }
-    assert!(heard[..2].iter().all(|said| !said.contains("busy")) && heard[2].contains("All our lines are busy"), "a department's calls count for its organisation: {heard:?}");
+    assert!(
+        heard[..2].iter().all(|said| !said.contains("busy")) && heard[2].contains("All our lines are busy"),
+        "a department's calls count for its organisation: {heard:?}"
+    );
     calls[1].end().await.unwrap();
-    assert!(!line.call("+14155550100", CLINIC).arrive().await.unwrap().twiml.said().contains("busy"), "one has ended, so one more may begin");
+    assert!(
+        !line.call("+14155550100", CLINIC).arrive().await.unwrap().twiml.said().contains("busy"),
+        "one has ended, so one more may begin"
+    );
     platform.stop().await;
 }

@@ -42,9 +42,10 @@ fn front(name: &str, enabled: bool) -> Value {
 
 /// The platform's instance, and Acme behind it by number and by queue.
 async fn acme_on_connect(platform: &Platform, options: Value) -> AwsClient {
-    connected(platform, "front", "connect", (ACCESS_KEY, SECRET_KEY), options).await;
+    connected(platform, "front", "amazon-connect", (ACCESS_KEY, SECRET_KEY), options).await;
     tenant(platform, "front", "acme", NUMBER, "connect-front", front("acme", true)).await;
-    ok(platform, Method::PUT, "/v1/tenants/acme/queues/support", json!({"label": "Support", "provider_ids": {"connect": QUEUE}})).await;
+    ok(platform, Method::PUT, "/v1/tenants/acme/queues/support", json!({"label": "Support", "provider_ids": {"amazon-connect": QUEUE}}))
+        .await;
     let by_queue = json!({"address": format!("voice:queue-arn:{QUEUE}"), "connection": "front", "flow": "main"});
     ok(platform, Method::POST, "/v1/tenants/acme/addresses", by_queue).await;
     AwsClient::new(&platform.operator.hooks_url, "front").unwrap()
@@ -118,7 +119,7 @@ async fn a_tenant_that_is_switched_off_gets_its_default_queue_and_the_flow_can_s
 #[tokio::test(flavor = "multi_thread")]
 async fn the_acme_ivr_runs_in_a_flow_that_brings_the_step_back() {
     let platform = Platform::start().await.unwrap();
-    connected(&platform, "front", "connect", (ACCESS_KEY, SECRET_KEY), json!({"voicemail_flow": FLOW, "ends": "reported"})).await;
+    connected(&platform, "front", "amazon-connect", (ACCESS_KEY, SECRET_KEY), json!({"voicemail_flow": FLOW, "ends": "reported"})).await;
     let tenancy = Tenancy {
         tenant: "acme",
         number: NUMBER,
@@ -171,7 +172,7 @@ async fn whoever_is_not_the_provider_gets_its_refusal_and_writes_nothing() {
     assert_eq!((unknown.status, unknown.headers["x-amzn-errortype"].to_str().unwrap()), (404, "ResourceNotFoundException"));
     // A connection of another tenant, with a signature that is valid there, does not reach Acme's number.
     tenant(&platform, "front", "other", "+18005550002", "connect-front", front("other", true)).await;
-    let body = json!({"id": "others", "provider": "connect", "public_url": platform.operator.hooks_url, "secrets": [{"name": ACCESS_KEY, "value": "others-secret"}]});
+    let body = json!({"id": "others", "provider": "amazon-connect", "public_url": platform.operator.hooks_url, "secrets": [{"name": ACCESS_KEY, "value": "others-secret"}]});
     ok(&platform, Method::POST, "/v1/tenants/other/connections", body).await;
     let attacker = AwsClient { function: "others".to_owned(), secret: "others-secret".to_owned(), ..aws.clone() };
     assert_eq!(attacker.invoke(&event).await.unwrap().status, 404);

@@ -132,7 +132,7 @@ fn all() -> Vec<Comes> {
             secret: (ACCESS_KEY, SECRET_KEY.to_owned()),
             has_time: true,
             ..of(
-                "connect",
+                "amazon-connect",
                 "",
                 "connect-front",
                 front,

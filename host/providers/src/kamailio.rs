@@ -129,7 +129,7 @@ fn refusal(code: u16, phrase: &str) -> Value {
 fn written(route: &Route, tenant: Option<&(String, String)>) -> Value {
     let mut members = Map::new();
     members.insert("uri".to_owned(), json!(route.uri));
-    members.insert("dst_uri".to_owned(), json!(format!("sip:{}", route.next_hop())));
+    members.insert("dst_uri".to_owned(), json!(route.next_hop()));
     let extra: String = tenant.into_iter().chain(&route.headers).map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     if !extra.is_empty() {
         members.insert("headers".to_owned(), json!({ "extra": extra }));
@@ -150,7 +150,7 @@ fn read(raw: &Raw<'_>) -> Result<Value, Unreadable> {
 
 /// The request URI's user as a number and as it is, then its domain.
 fn addresses(body: &Value, connection: &Connection) -> Vec<Address> {
-    let user = text(body, "/ruser").or_else(|| text(body, "/to"));
+    let user = text(body, "/ruser");
     let domain = text(body, "/rdomain");
     routed(user.as_deref(), domain.as_deref(), connection)
 }

@@ -18,6 +18,7 @@ mod party;
 pub mod provider;
 #[cfg(test)]
 mod recorded;
+mod registry;
 pub mod retell;
 mod secrets;
 pub mod sip;

@@ -22,6 +22,7 @@ use jackfield_domain::tenant::connection::Connection;
 use jackfield_domain::tenant::directory::Directory;
 use jackfield_domain::trail::AttemptRecord;
 
+pub use crate::registry::{names, provider};
 pub use crate::token::{BadToken, Place, Step};
 
 /// A request whose body is complete and bounded; nothing in it is trusted.
@@ -291,6 +292,12 @@ pub trait Provider: Send + Sync {
     /// True where a contact is over for us once a decision leaves nothing to ask: nothing comes back of what was handed over.
     fn hands_over(&self, connection: &Connection) -> bool;
 
+    /// True where a contact through a connection says that its owner has the line: another company sent it. What a tenant's own switch or
+    /// client sends, the tenant could have made up.
+    fn vouches(&self) -> bool {
+        false
+    }
+
     /// What the provider can do in this scene.
     fn abilities<'a>(&'a self, scene: &'a Scene<'a>) -> Box<dyn Abilities + 'a> {
         Box::new(InScene(self, scene))
@@ -380,27 +387,4 @@ impl<P: Provider + ?Sized> Abilities for InScene<'_, P> {
         let Self(provider, scene) = self;
         provider.document(draft, scene.connection, Some(scene)).map(|document| document.notes)
     }
-}
-
-/// Every provider.
-static ALL: [&dyn Provider; 9] = [
-    &crate::connect::Connect,
-    &crate::kamailio::Kamailio,
-    &crate::native::Native,
-    &crate::retell::Retell,
-    &crate::sip::Sip,
-    &crate::telnyx::Telnyx,
-    &crate::twilio::Twilio,
-    &crate::twilio_messaging::TwilioMessaging,
-    &crate::vapi::Vapi,
-];
-
-/// The names that connections use.
-pub fn names() -> impl Iterator<Item = &'static str> {
-    ALL.iter().map(|provider| provider.name())
-}
-
-/// The provider of that name.
-pub fn provider(name: &str) -> Option<&'static dyn Provider> {
-    ALL.into_iter().find(|provider| provider.name() == name)
 }

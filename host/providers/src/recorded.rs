@@ -75,6 +75,8 @@ impl Request {
         let path = self.target.split('?').next().unwrap();
         let tail = path.strip_prefix("/hooks/").unwrap().split_once('/').unwrap().1;
         let Self { method, target, headers, body, now } = self;
+        // Its own listener has no path.
+        let target = if tail == "invite" { crate::sip::LISTENER } else { target };
         Raw { method, tail, path_and_query: target, headers, body, peer: None, now: *now }
     }
 

@@ -60,11 +60,14 @@ pub(crate) struct Route {
 }
 
 impl Route {
-    /// Host and port of the URI.
-    pub(crate) fn next_hop(&self) -> &str {
-        let after = self.uri.split_once(':').map_or("", |(_, rest)| rest);
+    /// Where the next switch is: the URI without its user, and of its parameters the transport.
+    pub(crate) fn next_hop(&self) -> String {
+        let (scheme, after) = self.uri.split_once(':').unwrap_or(("sip", ""));
         let host = after.rsplit_once('@').map_or(after, |(_, host)| host);
-        host.split([';', '?']).next().unwrap_or(host)
+        let mut parts = host.split(';');
+        let host = parts.next().unwrap_or(host);
+        let transport = parts.find(|part| part.to_ascii_lowercase().starts_with("transport="));
+        format!("{scheme}:{host}{}", transport.map(|transport| format!(";{transport}")).unwrap_or_default())
     }
 }
 
@@ -224,6 +227,9 @@ impl Page<'_> {
                 }
             };
             routes.push(Route { uri, headers: Vec::new(), ring_timeout_ms: None });
+        }
+        if enqueue.priority.is_some() || !enqueue.skills.is_empty() || !enqueue.relaxations.is_empty() {
+            self.notes.push("enqueue: who is served first, and by whom, is the queue's own".to_owned());
         }
         if enqueue.hold_music.is_some() || enqueue.announce_every_ms.is_some() || enqueue.notify {
             self.notes.push("enqueue: what is heard in the queue is the queue's own".to_owned());

@@ -90,7 +90,7 @@ async fn take(app: Arc<App>, connection: ConnectionId, tail: String, peer: Optio
     let turned_away = |code: &str, detail: String| RefusedRequest {
         at,
         code: code.to_owned(),
-        url_seen: path_and_query.clone(),
+        url_seen: path_and_query.split('?').next().unwrap_or_default().to_owned(),
         header_names: parts.headers.keys().map(|name| name.as_str().to_owned()).collect(),
         forms_tried: Vec::new(),
         detail,

@@ -63,7 +63,7 @@ async fn finish(shared: &Arc<Shared>, tenant: &TenantId) -> Result<(), CommitErr
         split_owner(key, value).is_ok_and(|(owner, _)| owner == *tenant)
     })
     .await?;
-    for table in [Table::Binding, Table::Token, Table::Call, Table::ContactHome, Table::Live] {
+    for table in [Table::Binding, Table::Released, Table::Token, Table::Call, Table::ContactHome, Table::Live] {
         let whose = |value: &Value| names_tenant(table, value, tenant);
         let range = Range::of_prefix(keys::platform(table, &[]));
         remove_where(shared, &range, |_, value| serde_json::from_slice(value).is_ok_and(|value| whose(&value))).await?;
@@ -75,7 +75,7 @@ async fn finish(shared: &Arc<Shared>, tenant: &TenantId) -> Result<(), CommitErr
 
 fn names_tenant(table: Table, value: &Value, tenant: &TenantId) -> bool {
     let named = match table {
-        Table::Binding | Table::Live => value.get("tenant"),
+        Table::Binding | Table::Live | Table::Released => value.get("tenant"),
         Table::Token => value.get("reach").and_then(|reach| reach.get("tenant")),
         Table::Call => value.get(0),
         _ => Some(value),

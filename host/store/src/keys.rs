@@ -32,6 +32,7 @@ pub enum Table {
     ContactHome = b'h',
     Live = b'v',
     DataKey = b'd',
+    Released = b'r',
     // Tenant scope.
     Flow = b'F',
     Plugin = b'P',
@@ -68,7 +69,7 @@ pub enum Table {
 
 impl Table {
     /// All of them.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 41] = [
         Self::Meta,
         Self::Tenant,
         Self::Connection,
@@ -78,6 +79,7 @@ impl Table {
         Self::ContactHome,
         Self::Live,
         Self::DataKey,
+        Self::Released,
         Self::Flow,
         Self::Plugin,
         Self::Version,
@@ -122,6 +124,7 @@ impl Table {
             Self::Call => "call",
             Self::ContactHome => "contact's tenant",
             Self::DataKey => "data key",
+            Self::Released => "released address",
             Self::Flow => "flow",
             Self::Plugin => "plugin",
             Self::Version | Self::VersionByDigest => "plugin version",

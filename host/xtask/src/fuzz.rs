@@ -1,17 +1,21 @@
-//! Fuzzes the two edges where a stranger's bytes come in, and prints what that came to.
+//! Fuzzes the edges where a stranger's bytes come in, and prints what that came to.
 //!
 //! By hand, before a release, and its output is kept with the issue. cargo-fuzz builds the targets of `tests/fuzz` with the nightly compiler
 //! and without a sanitizer: there is one line of unsafe code in the host, and what is looked for are panics, promises that break, and
-//! memory that grows. What a run learns is kept under `target/fuzz` and begins the next one, together with the seeds.
+//! memory that grows. What a run learns is kept under `target/fuzz` and begins the next one, together with the seeds. Recorded requests are
+//! seeds too: they are written out there first, because a fuzzer reads folders.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
 use jackfield_tests::fuzzing::lift::Stage;
+use jackfield_tests::fuzzing::recorded;
+use jackfield_tests::fuzzing::sip::Switch;
 use jackfield_tests::fuzzing::upload::Host;
+use jackfield_tests::fuzzing::webhooks::{self, Webhooks};
 
 use crate::shell::{run as run_program, step, top};
 use crate::tools;
@@ -23,7 +27,16 @@ pub(crate) enum Only {
     Lift,
     /// What is uploaded.
     Upload,
+    /// What is posted to webhooks as a form.
+    Form,
+    /// What is posted to webhooks as JSON.
+    Json,
+    /// What is sent to the SIP redirect server.
+    Sip,
 }
+
+/// In the order in which strangers come upon them.
+const ALL: [Only; 5] = [Only::Form, Only::Json, Only::Sip, Only::Lift, Only::Upload];
 
 /// Ten minutes of each.
 pub(crate) const SECONDS: u32 = 600;
@@ -47,7 +60,42 @@ impl Only {
         match self {
             Self::Lift => "lift",
             Self::Upload => "upload",
+            Self::Form => "form",
+            Self::Json => "json",
+            Self::Sip => "sip",
         }
+    }
+
+    /// Requests that were recorded, by name.
+    fn recorded(self) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+        match self {
+            Self::Lift | Self::Upload => Ok(Vec::new()),
+            Self::Form => recorded::requests(&top(), &webhooks::FORM),
+            Self::Json => recorded::requests(&top(), &webhooks::JSON),
+            Self::Sip => recorded::bodies(&top(), &["sip"]),
+        }
+    }
+
+    /// What the target does with an input, in this process.
+    fn taker(self, artifacts: &Path) -> anyhow::Result<Box<dyn Fn(&[u8])>> {
+        Ok(match self {
+            Self::Lift => {
+                let stage = Stage::new()?;
+                Box::new(move |input| drop(stage.play(input)))
+            }
+            Self::Upload => {
+                let host = Host::new(&top().join("wit/v1"), artifacts)?;
+                Box::new(move |input| drop(host.take(input)))
+            }
+            Self::Form | Self::Json => {
+                let webhooks = if self == Self::Form { Webhooks::form()? } else { Webhooks::json()? };
+                Box::new(move |input| drop(webhooks.take(input)))
+            }
+            Self::Sip => {
+                let switch = Switch::new()?;
+                Box::new(move |input| drop(switch.hear(input)))
+            }
+        })
     }
 }
 
@@ -96,7 +144,7 @@ pub(crate) fn run(seconds: u32, only: Option<Only>) -> anyhow::Result<()> {
     if !crate::shell::succeeds("rustup", &["run", TOOLCHAIN, "rustc", "--version"]) {
         bail!("fuzzing needs a nightly compiler; run `rustup toolchain install nightly --profile minimal`");
     }
-    let targets = only.map_or_else(|| vec![Only::Lift, Only::Upload], |only| vec![only]);
+    let targets = only.map_or_else(|| ALL.to_vec(), |only| vec![only]);
     step("the fuzz targets", || run_program(&mut cargo(&cargo_fuzz, "build", None)))?;
     let mut findings = Vec::new();
     let mut report = Vec::new();
@@ -149,7 +197,7 @@ fn fuzz(cargo_fuzz: &Path, target: Only, seconds: u32) -> anyhow::Result<(Said, 
     std::fs::create_dir_all(&artifacts)?;
     let before = files(&artifacts)?;
     let mut command = cargo(cargo_fuzz, "run", Some(target));
-    command.arg(&corpus).arg(top().join("tests/fuzz/seeds").join(target.as_str())).arg("--");
+    command.arg(&corpus).arg(top().join("tests/fuzz/seeds").join(target.as_str())).args(written_out(target)?).arg("--");
     command.args([
         format!("-max_total_time={seconds}"),
         format!("-max_len={INPUT_BYTES_MAX}"),
@@ -177,21 +225,32 @@ fn fuzz(cargo_fuzz: &Path, target: Only, seconds: u32) -> anyhow::Result<(Said, 
     Ok((said, found))
 }
 
+/// The folder of what was recorded for a target, written anew; none where nothing was.
+fn written_out(target: Only) -> anyhow::Result<Option<PathBuf>> {
+    let recorded = target.recorded()?;
+    if recorded.is_empty() {
+        return Ok(None);
+    }
+    let folder = top().join("target/fuzz/recorded").join(target.as_str());
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    std::fs::create_dir_all(&folder)?;
+    for (name, request) in recorded {
+        std::fs::write(folder.join(name), request)?;
+    }
+    Ok(Some(folder))
+}
+
 /// Takes what the fuzzer kept through the same functions in this process, again and again; what was resident after each pass.
 fn replay(target: Only) -> anyhow::Result<Vec<u64>> {
     let inputs = files(&top().join("target/fuzz/corpus").join(target.as_str()))?;
     let inputs = inputs.into_iter().take(REPLAYED).map(std::fs::read).collect::<Result<Vec<_>, _>>()?;
     let artifacts = tempfile::tempdir()?;
-    let stage = Stage::new()?;
-    let host = Host::new(&top().join("wit/v1"), artifacts.path())?;
+    let take = target.taker(artifacts.path())?;
     let mut resident = Vec::new();
     for _ in 0..PASSES {
-        for input in &inputs {
-            match target {
-                Only::Lift => drop(stage.play(input)),
-                Only::Upload => drop(host.take(input)),
-            }
-        }
+        inputs.iter().for_each(|input| take(input));
         resident.push(resident_kib()?);
     }
     Ok(resident)

@@ -62,9 +62,7 @@ impl Contact {
     /// whatever the contact was handed to ended.
     pub fn is_handed_over(&self, actions: &[Action]) -> bool {
         match actions.last() {
-            Some(
-                Action::Keep | Action::Collect(_) | Action::Menu(_) | Action::Continue(_) | Action::WakeAfter(_) | Action::AskConsent(_),
-            ) => false,
+            Some(Action::Collect(_) | Action::Menu(_) | Action::Continue(_) | Action::WakeAfter(_) | Action::AskConsent(_)) => false,
             Some(Action::Transfer(transfer)) => !matches!(transfer.targets.first(), Some(Target::Flow(_))),
             _ => true,
         }

@@ -11,6 +11,7 @@
 mod parse;
 mod render;
 mod sigv4;
+mod written;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -32,7 +33,7 @@ pub use parse::function;
 pub use sigv4::sign;
 
 /// As connections name it.
-pub const NAME: &str = "connect";
+pub const NAME: &str = "amazon-connect";
 
 /// What a flow reports as an event of its own; registered in `wit/README.md`.
 const FLOW_EVENT: &str = "flow-event";
@@ -163,7 +164,7 @@ impl Provider for Connect {
 }
 
 /// The answer with the headers by which a client learns what ran; or the function's error, where the connection's owner wants that.
-fn finish(written: &render::Written, connection: &Connection, scene: &Scene<'_>) -> Reply {
+fn finish(written: &written::Written, connection: &Connection, scene: &Scene<'_>) -> Reply {
     let mut headers = vec![("x-amzn-requestid".to_owned(), format!("{}-{}", scene.contact, scene.turn))];
     let Some(ran) = scene.ran else { return Reply::ok("application/json", written.body(connection.option(REPLY))) };
     headers.push(("x-amz-executed-version".to_owned(), ran.release.map_or_else(|| "$LATEST".to_owned(), |release| release.to_string())));

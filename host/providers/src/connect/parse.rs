@@ -30,6 +30,8 @@ pub(super) mod asked {
 /// What stored input holds when the customer entered nothing, as Connect's own blocks write it.
 const NO_INPUT: [&str; 3] = ["timeout", "noinput", "no-input"];
 
+/// As much as a plugin takes of a kind of its own, less the names.
+const FLOW_EVENT_BYTES_MAX: usize = 12 * 1_024;
 /// Parameters that say what happened.
 const EVENT_PARAMETERS: [&str; 9] = ["step", "decision_step", "digits", "Digits", "speech", "confidence", "outcome", "event", "seconds"];
 
@@ -193,7 +195,14 @@ fn heard(body: &Value, place: Option<Place>) -> Heard {
         }
         Some("hung-up") => return Heard::HungUp,
         Some(kind) if kind != "arrived" => {
-            let data = body.pointer(PARAMETERS).map_or_else(|| "{}".to_owned(), Value::to_string);
+            // What the customer entered is no part of it: it may be a secret.
+            let own = plain(body, PARAMETERS).into_iter().filter(|(name, _)| !EVENT_PARAMETERS.contains(&name.as_str()) || name == "event");
+            let mut data = own.map(|(name, value)| (name, Value::from(value))).collect::<serde_json::Map<_, _>>();
+            while data.values().map(|value| value.as_str().map_or(0, str::len)).sum::<usize>() > FLOW_EVENT_BYTES_MAX {
+                let Some(last) = data.keys().next_back().cloned() else { break };
+                data.remove(&last);
+            }
+            let data = Value::Object(data).to_string();
             return Heard::Other(Extension { kind: super::FLOW_EVENT.to_owned(), data });
         }
         _ => {}

@@ -5,20 +5,20 @@
 //! key that begins with `decision_` is ours: an attribute of that name is left out, so that a plugin cannot say one thing and do another.
 
 use jackfield_domain::contact::decision::{
-    Action, Choice, Collect, Converse, Draft, Enqueue, Prompt, PromptContent, Recording, Target, Transfer, Voicemail,
+    Action, Choice, Collect, Converse, Draft, Enqueue, Prompt, PromptContent, Recording, Ringing, Target, Transfer, Voicemail,
 };
-use jackfield_domain::fallback::{AnsweredBy, Inability};
+use jackfield_domain::fallback::{AnsweredBy, Inability, last_words};
 use jackfield_domain::refusal::Code;
 use jackfield_domain::tenant::connection::Connection;
-use serde_json::{Map, Value, json};
 
 use super::NAME;
+use super::written::Written;
 use crate::provider::{Can, Place, Ran, Scene, Step};
 
 /// A block fails above 32 KB; what stands around the map in the nested form needs some of it.
 const REPLY_BYTES_MAX: usize = 32 * 1_024 - 256;
 /// What is ours.
-const PREFIX: &str = "decision_";
+pub(super) const PREFIX: &str = "decision_";
 
 /// What is known of an action before any call.
 pub(super) fn can(action: &str, connection: &Connection) -> Can {
@@ -51,67 +51,6 @@ pub(super) fn error_code(ran: &Ran<'_>) -> String {
     ran.barred.map(str::to_owned).or(failed).unwrap_or_else(|| "no-answer".to_owned())
 }
 
-/// A draft as keys and values.
-#[derive(Debug)]
-pub(super) struct Written {
-    attributes: Vec<(String, String)>,
-    ours: Vec<(String, String)>,
-    greeting: Option<(String, Option<String>)>,
-    choices: Vec<Choice>,
-    /// False where the answer is for what is nobody's.
-    is_somebodys: bool,
-    failed: Option<String>,
-    pub(super) notes: Vec<String>,
-}
-
-impl Written {
-    /// The answer in the form that the connection's owner chose.
-    pub(super) fn body(&self, form: Option<&str>) -> Vec<u8> {
-        let text = |(name, value): &(String, String)| (name.clone(), Value::from(value.as_str()));
-        let flat: Map<String, Value> = self.attributes.iter().chain(&self.ours).map(text).collect();
-        let whole = match form {
-            Some("nested") => self.nested(flat),
-            Some("json") => self.json(flat),
-            _ => Value::Object(flat),
-        };
-        whole.to_string().into_bytes()
-    }
-
-    /// As a function behind an HTTP gateway answers, which is what some flows were written for.
-    fn nested(&self, flat: Map<String, Value>) -> Value {
-        match (&self.failed, self.is_somebodys) {
-            (_, false) => json!({ "statusCode": 404, "body": { "error": "Tenant not found", "defaultRouting": true, "attributes": flat } }),
-            (Some(code), true) => json!({ "statusCode": 500, "body": { "error": code, "defaultRouting": true, "attributes": flat } }),
-            (None, true) => json!({ "statusCode": 200, "body": { "attributes": flat } }),
-        }
-    }
-
-    /// With lists and members, for a block that expects JSON.
-    fn json(&self, mut flat: Map<String, Value>) -> Value {
-        if let Some((text, voice)) = &self.greeting {
-            let mut greeting = Map::from_iter([("text".to_owned(), Value::from(text.as_str()))]);
-            greeting.extend(voice.as_deref().map(|voice| ("voice".to_owned(), Value::from(voice))));
-            flat.insert("Greeting".to_owned(), Value::Object(greeting));
-        }
-        if !self.choices.is_empty() {
-            let one = |choice: &Choice| json!({ "digit": choice.key, "label": choice.label, "queue": choice.value });
-            flat.insert("Menu".to_owned(), self.choices.iter().map(one).collect());
-        }
-        Value::Object(flat)
-    }
-
-    fn put(&mut self, name: &str, value: impl Into<String>) {
-        self.ours.push((format!("{PREFIX}{name}"), value.into()));
-    }
-
-    fn note(&mut self, action: &str, sentence: &str) {
-        let note = format!("{action}: {sentence}");
-        if !self.notes.contains(&note) {
-            self.notes.push(note);
-        }
-    }
-}
-
 /// Writes a draft, or says what of it Connect cannot do.
 pub(super) fn write(draft: &Draft, connection: &Connection, scene: Option<&Scene<'_>>) -> Result<Written, Inability> {
     let mut written = Written {
@@ -126,7 +65,7 @@ pub(super) fn write(draft: &Draft, connection: &Connection, scene: Option<&Scene
     let mut page = Page { written: &mut written, connection, scene, done: "none", place: None, said: Vec::new() };
     draft.actions.iter().try_for_each(|action| page.action(action))?;
     page.finish(scene);
-    tell_what_ran(&mut written, scene);
+    tell_what_ran(&mut written, scene, draft.reason == last_words().reason);
     let bytes = written.body(connection.option(super::REPLY)).len();
     if bytes > REPLY_BYTES_MAX {
         return Err(cannot("decision", format!("its answer has {bytes} bytes, and a block takes 32,768")));
@@ -135,11 +74,15 @@ pub(super) fn write(draft: &Draft, connection: &Connection, scene: Option<&Scene
 }
 
 /// What a flow may branch on: which release answered, and whether it was the plugin.
-fn tell_what_ran(written: &mut Written, scene: Option<&Scene<'_>>) {
+fn tell_what_ran(written: &mut Written, scene: Option<&Scene<'_>>, is_last_words: bool) {
     let Some(ran) = scene.and_then(|scene| scene.ran) else {
         if scene.is_none() {
+            // What leaves while nobody can look anything up says nothing of whose the address is.
+            let error = if is_last_words { "unavailable" } else { "unbound-address" };
+            written.is_somebodys |= is_last_words;
+            written.failed = is_last_words.then(|| error.to_owned());
             written.put("fallback", "true");
-            written.put("error", "unbound-address");
+            written.put("error", error);
         }
         return;
     };
@@ -406,6 +349,9 @@ impl<'b> Page<'_, 'b> {
         }
         if let Some(timeout) = transfer.ring_timeout_ms {
             self.written.put("ring_timeout_s", seconds(timeout));
+        }
+        if transfer.talk_limit_ms.is_some() || transfer.warm || transfer.ringing == Ringing::Parallel {
+            self.written.note(action, "how long they talk, whether they are announced and whether they ring at once is the flow's");
         }
         if transfer.whisper.is_some() || transfer.screening {
             self.written.note(action, "what an agent hears first is the whisper flow's");

@@ -98,6 +98,10 @@ impl Provider for Retell {
         }
     }
 
+    fn vouches(&self) -> bool {
+        true
+    }
+
     fn hands_over(&self, _connection: &Connection) -> bool {
         false
     }

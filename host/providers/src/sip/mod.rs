@@ -28,6 +28,8 @@ pub const NAME: &str = "sip";
 
 /// A caller gives up after 32 s (timer B), but a switch that gets no answer asks its next peer sooner, and the caller hears nothing.
 const DEADLINE_MS: u64 = 4_000;
+/// What the server's SIP listener calls itself in place of a path, which no request by HTTP can.
+pub const LISTENER: &str = "sip";
 /// Most headers of the other side that a plugin is shown.
 const HEADERS_MAX: usize = 32;
 /// The letters of a header inside a URI that need no escape (RFC 3261, 25.1: hnv-unreserved and unreserved).
@@ -102,8 +104,12 @@ impl Provider for Sip {
     /// The status and the contacts; whoever has the request makes a response of them.
     fn document(&self, draft: &Draft, connection: &Connection, scene: Option<&Scene<'_>>) -> Result<Document, Inability> {
         let (told, notes) = targets::told(draft, connection, scene)?;
+        let mut notes = notes;
         let reply = match told {
             Told::Routes { routes, parallel } => {
+                if routes.iter().any(|route| route.ring_timeout_ms.is_some()) {
+                    notes.push("decision: how long a target rings is for the switch to say".to_owned());
+                }
                 let tenant = targets::tenant_header(connection, scene);
                 let count = routes.len();
                 let contact = |(at, route): (usize, &Route)| {
@@ -135,7 +141,8 @@ fn in_uri(route: &Route, tenant: Option<&(String, String)>) -> String {
 }
 
 fn read(raw: &Raw<'_>) -> Result<Message, Unreadable> {
-    if raw.tail != "invite" {
+    // By HTTP a proxy would stand in for everybody behind it.
+    if raw.tail != "invite" || raw.path_and_query != LISTENER {
         return Err(Unreadable::NoSuchHook);
     }
     let message = Message::read(raw.body).ok_or(Unreadable::Malformed("the request is no SIP message that can be read"))?;

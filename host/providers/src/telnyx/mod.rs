@@ -108,6 +108,10 @@ impl Provider for Telnyx {
         }
     }
 
+    fn vouches(&self) -> bool {
+        true
+    }
+
     fn hands_over(&self, _connection: &Connection) -> bool {
         false
     }

@@ -75,6 +75,10 @@ impl Provider for Twilio {
         abilities::can(action, connection)
     }
 
+    fn vouches(&self) -> bool {
+        true
+    }
+
     fn hands_over(&self, _connection: &Connection) -> bool {
         false
     }

@@ -76,6 +76,10 @@ impl Provider for TwilioMessaging {
         abilities::can(action)
     }
 
+    fn vouches(&self) -> bool {
+        true
+    }
+
     fn hands_over(&self, _connection: &Connection) -> bool {
         false
     }

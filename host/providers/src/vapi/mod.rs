@@ -118,6 +118,10 @@ impl Provider for Vapi {
         }
     }
 
+    fn vouches(&self) -> bool {
+        true
+    }
+
     fn hands_over(&self, _connection: &Connection) -> bool {
         false
     }

@@ -113,6 +113,7 @@ fn tenant_level() -> Vec<Entry> {
         at(Method::DELETE, "/v1/tenants/{tenant}/connections/{connection}/unbound", Tenant, connections::drop_unbound),
         at(Method::GET, "/v1/tenants/{tenant}/addresses", Tenant, addresses::list),
         at(Method::POST, "/v1/tenants/{tenant}/addresses", Tenant, addresses::bind),
+        at(Method::POST, "/v1/tenants/{tenant}/address-batches", Tenant, addresses::bind_many),
         at(Method::GET, "/v1/tenants/{tenant}/addresses/{address}", Tenant, addresses::show),
         at(Method::PUT, "/v1/tenants/{tenant}/addresses/{address}", Tenant, addresses::move_to),
         at(Method::DELETE, "/v1/tenants/{tenant}/addresses/{address}", Tenant, addresses::release),

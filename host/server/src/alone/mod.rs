@@ -86,8 +86,7 @@ pub async fn of_tenant(
     tenant: &TenantId,
 ) -> Result<Vec<FlowDocuments>, StoreFault> {
     let bindings = app.store.platform().bindings_of(tenant, BINDINGS_MAX).await?;
-    // Providers of this version carry voice alone.
-    let ours = |binding: &Binding| binding.connection == connection.id && binding.address.channel == Channel::Voice;
+    let ours = |binding: &Binding| binding.connection == connection.id;
     let mut by_flow: BTreeMap<FlowName, Vec<Address>> = BTreeMap::new();
     for binding in bindings.into_iter().filter(ours) {
         by_flow.entry(binding.flow).or_default().push(binding.address);

@@ -15,6 +15,7 @@ use super::nouns::{
     address, captures, cases, closure, connection, contacts, entry, flow, host, hours, plugin, quota, route, secret, settings, tenant,
     token, usage,
 };
+use super::plan::{self, Apply, Plan};
 use super::replay::Replay;
 use super::session::{Outcome, Session};
 use super::{Globals, bench, explain, print};
@@ -86,6 +87,10 @@ pub enum AdminCommand {
     Token(token::Token),
     /// What was used, by day, flow and release.
     Usage(usage::Usage),
+    /// Say what would become other if a file of tenants were applied; status 2 where something would.
+    Plan(Plan),
+    /// Make tenants as a file says.
+    Apply(Apply),
 }
 
 /// Runs a command to its exit status.
@@ -108,6 +113,7 @@ pub(super) async fn asked(command: AdminCommand, globals: &Globals, out: Box<dyn
         AdminCommand::Plugin(plugin::Plugin::New(new)) => return new.run(globals.json, &mut *{ out }),
         AdminCommand::Plugin(plugin::Plugin::Build(build)) => return bench::built(build, globals, out).await,
         AdminCommand::Plugin(plugin::Plugin::Check { component }) => return bench::check(&component, globals, out).await,
+        AdminCommand::Plan(plan) if plan.is_about_the_form() => return plan::schema(out),
         other => other,
     };
     let session = Session::open(globals, out)?;
@@ -135,5 +141,7 @@ pub(super) async fn asked(command: AdminCommand, globals: &Globals, out: Box<dyn
         AdminCommand::Cases(verb) => verb.run(&session).await,
         AdminCommand::Token(verb) => verb.run(&session).await,
         AdminCommand::Usage(asked) => asked.run(&session).await,
+        AdminCommand::Plan(plan) => plan.run(&session, globals).await,
+        AdminCommand::Apply(apply) => apply.run(&session, globals).await,
     }
 }

@@ -8,6 +8,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use clap::Args;
 use jackfield_cases::{Bench, FileReport, Talk, Told, Unreached, WORDS};
 use jackfield_domain::flow::plugin::SlotClass;
@@ -262,10 +263,23 @@ async fn install(runtime: &Runtime, component: &Path, out: &mut (dyn Write + Sen
         let digest = Digest::of(&bytes);
         print::say(out, &format!("{} ({} KiB, {})", component.display(), bytes.len() >> 10, digest.short()));
     }
-    runtime.install(bytes).await.map_err(|error| match error {
+    runtime.install(bytes).await.map_err(uninstalled)
+}
+
+fn uninstalled(error: InstallError) -> Trouble {
+    match error {
         InstallError::Refused(refusal) => Trouble::Usage(format!("an upload would be refused ({}): {refusal}", refusal.code.as_str())),
         InstallError::Fault(fault) => Trouble::Failed(fault.to_string()),
-    })
+    }
+}
+
+/// What a component is, found out as an upload would, and told to nobody.
+pub(super) async fn facts(component: Bytes) -> Result<Installed, Trouble> {
+    let store = Store::memory(MasterKey::from_bytes([0; 32])).await;
+    let runtime = Runtime::start(settings()?, store.blobs()).map_err(|e| Trouble::Failed(e.to_string()))?;
+    let installed = runtime.install(component).await.map_err(uninstalled);
+    stop(runtime).await?;
+    installed
 }
 
 fn tell(report: &FileReport, verbose: bool, out: &mut (dyn Write + Send)) {

@@ -11,6 +11,7 @@ pub mod history;
 pub mod kit;
 pub mod logs;
 pub mod nouns;
+pub mod plan;
 pub mod prepare;
 pub mod replay;
 

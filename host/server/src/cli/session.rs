@@ -30,6 +30,10 @@ pub(crate) enum Trouble {
     Failed(String),
     /// So many cases are not as they must be.
     Differs(usize),
+    /// A file of tenants cannot be applied.
+    BadFile(String),
+    /// So many steps would make the server as the file says.
+    Steps(usize),
 }
 
 impl From<ClientError> for Trouble {
@@ -51,6 +55,8 @@ impl Trouble {
     pub(crate) fn tell(&self) -> String {
         match self {
             Self::Usage(text) | Self::Failed(text) => format!("error: {text}"),
+            Self::BadFile(text) => format!("{text}\nnothing was changed"),
+            Self::Steps(steps) => format!("{steps} to do; `jackfield apply` does it"),
             Self::Differs(1) => "one case is not as it must be".to_owned(),
             Self::Differs(cases) => format!("{cases} cases are not as they must be"),
             Self::Refused(problem) => {
@@ -61,11 +67,11 @@ impl Trouble {
         }
     }
 
-    /// 1 for a refusal, 2 for a command line that cannot be meant, 3 for a fault.
+    /// 1 for a refusal, 2 for a command line that cannot be meant or a plan with something to do, 3 for a fault.
     pub(crate) fn status(&self) -> u8 {
         match self {
-            Self::Refused(_) | Self::Differs(_) => 1,
-            Self::Usage(_) => 2,
+            Self::Refused(_) | Self::Differs(_) | Self::BadFile(_) => 1,
+            Self::Usage(_) | Self::Steps(_) => 2,
             Self::Failed(_) => 3,
         }
     }
@@ -251,9 +257,13 @@ pub(crate) async fn read_json(file: &Path) -> Result<Value, Trouble> {
 
 /// A secret of a file: its text without the line's end.
 pub(crate) async fn read_secret(file: &Path) -> Result<String, Trouble> {
+    Ok(read_text(file).await?.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// The text of a file.
+pub(crate) async fn read_text(file: &Path) -> Result<String, Trouble> {
     let bytes = read(file).await?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| Trouble::Usage(format!("{} is not text", file.display())))?;
-    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+    std::str::from_utf8(&bytes).map(str::to_owned).map_err(|_| Trouble::Usage(format!("{} is not text", file.display())))
 }
 
 /// One segment of a path.

@@ -28,6 +28,11 @@ impl Environment {
     }
 }
 
+/// The variable that a file of tenants refers to for a secret's value; none where it is not set or no text.
+pub fn named(variable: &str) -> Option<String> {
+    std::env::var(variable).ok()
+}
+
 /// Where the command line keeps what it can make anew: `jackfield` in `XDG_CACHE_HOME`, else in `.cache` of `HOME` (XDG Base Directory
 /// Specification). None where neither is an absolute path.
 pub fn cache_dir() -> Option<PathBuf> {

@@ -16,7 +16,7 @@ use jackfield_domain::tenant::address::{Address, Channel};
 use jackfield_domain::tenant::connection::Connection;
 use jackfield_providers::provider::{Provider, Reply, Step, Unreadable};
 
-use super::resolve::{Resolved, raw};
+use super::resolve::{Resolved, keep_proof, raw};
 use super::{Answered, Received, Stopped};
 use crate::app::App;
 use crate::quota::EventQuota;
@@ -126,14 +126,15 @@ pub(crate) fn refused(received: &Received, connection: &Connection, code: &str, 
     RefusedRequest {
         at: received.at,
         code: code.to_owned(),
-        url_seen: format!("{}{}", connection.public_url, received.path_and_query),
+        // A query may hold a caller's number and a step.
+        url_seen: format!("{}{}", connection.public_url, received.path_and_query.split('?').next().unwrap_or_default()),
         header_names: received.headers.keys().map(|name| name.as_str().to_owned()).collect(),
         forms_tried: Vec::new(),
         detail,
     }
 }
 
-pub(super) async fn parse(app: &App, received: &Received, resolved: Resolved) -> Result<Parsed, Stopped> {
+pub(super) async fn parse(app: &Arc<App>, received: &Received, resolved: Resolved) -> Result<Parsed, Stopped> {
     let Resolved { connection, provider, glance, binding } = resolved;
     let raw = raw(received);
     let verified = provider.verify(&raw, &connection).map_err(|unverified| {
@@ -168,7 +169,9 @@ pub(super) async fn parse(app: &App, received: &Received, resolved: Resolved) ->
             let rule = format!("contact {} is running in flow {}", contact.id, contact.flow);
             (contact.tenant, contact.flow, contact.address, Some(contact.id), rule, contact.priority)
         }
-        (None, Some(binding)) if glance.step.is_none() => {
+        (None, Some(bound)) if glance.step.is_none() => {
+            keep_proof(app, &bound);
+            let binding = bound.binding;
             let rule = format!("address {} is bound to flow {} through connection {}", binding.address, binding.flow, binding.connection);
             (binding.tenant, binding.flow, binding.address, None, rule, binding.priority)
         }

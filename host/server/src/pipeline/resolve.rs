@@ -5,12 +5,14 @@
 
 use std::sync::Arc;
 
+use jackfield_domain::contact::Moment;
 use jackfield_domain::fallback::last_words;
 use jackfield_domain::id::TenantId;
+use jackfield_domain::ports::rows::{CommitError, Expect};
 use jackfield_domain::tenant::address::{Binding, route};
 use jackfield_domain::tenant::connection::Connection;
 use jackfield_providers::provider::{Glance, Provider, Raw, provider};
-use jackfield_store::StoreFault;
+use jackfield_store::{Found, StoreFault};
 
 use super::{Received, Stopped, TurnedAway};
 use crate::app::App;
@@ -21,7 +23,7 @@ pub(super) struct Resolved {
     pub provider: &'static dyn Provider,
     pub glance: Glance,
     /// None where nobody bound the address to this connection, or where the request names none.
-    pub binding: Option<Binding>,
+    pub binding: Option<Bound>,
 }
 
 /// The request as a provider reads it.
@@ -50,23 +52,41 @@ pub(super) async fn resolve(app: &App, received: &Received) -> Result<Resolved, 
     let glance = provider
         .glance(&raw(received), &connection)
         .map_err(|unreadable| TurnedAway::unreadable(received, &connection, provider, &unreadable))?;
-    let binding = bound(app, &connection, &glance).await?;
+    let binding = bound(app, &connection, provider, &glance, received.at).await?;
     Ok(Resolved { connection, provider, glance, binding })
+}
+
+/// An address as it is for a contact through the connection, and the row that says so.
+pub(super) struct Bound {
+    pub binding: Binding,
+    /// As it is kept. Where it differs, the signature decides whether it changes.
+    pub kept: Found<Binding>,
 }
 
 /// Where what was dialled leads through this connection. Exact beats prefix beats domain beats default; of several exact ones the
 /// provider's order decides.
-async fn bound(app: &App, connection: &Connection, glance: &Glance) -> Result<Option<Binding>, StoreFault> {
-    let mut first: Option<Binding> = None;
+async fn bound(
+    app: &App,
+    connection: &Connection,
+    provider: &dyn Provider,
+    glance: &Glance,
+    now: Moment,
+) -> Result<Option<Bound>, StoreFault> {
+    let mut first: Option<Bound> = None;
     for address in route::candidates(&connection.id, &glance.addresses) {
-        let found = app.store.platform().binding(&address).await?.map(|found| found.row);
-        let Some(binding) = found.filter(|binding| binding.connection == connection.id) else { continue };
+        let Some(kept) = app.store.platform().binding(&address).await? else { continue };
+        let Some(binding) = kept.row.clone().through(&connection.id, now) else { continue };
+        // A claim may be of somebody who is gone, and one's own word displaces nobody.
+        let displaces = binding.tenant != kept.row.tenant;
+        if displaces && (!provider.vouches() || app.known.of(&binding.tenant).await?.is_none()) {
+            continue;
+        }
         match &first {
-            None if !glance.must_agree => return Ok(Some(binding)),
-            None => first = Some(binding),
+            None if !glance.must_agree => return Ok(Some(Bound { binding, kept })),
+            None => first = Some(Bound { binding, kept }),
             // A default or a prefix says nothing of its own beside what was named.
             Some(_) if route::connection_of(&binding.address).is_some() => {}
-            Some(named) if is_within(app, &named.tenant, &binding.tenant).await? => {}
+            Some(named) if is_within(app, &named.binding.tenant, &binding.tenant).await? => {}
             Some(_) => return Ok(None),
         }
     }
@@ -76,4 +96,26 @@ async fn bound(app: &App, connection: &Connection, glance: &Glance) -> Result<Op
 /// True where the one is the other, or stands below it.
 async fn is_within(app: &App, tenant: &TenantId, above: &TenantId) -> Result<bool, StoreFault> {
     Ok(tenant == above || app.known.of(tenant).await?.is_some_and(|around| around.tenant.ancestors.contains(above)))
+}
+
+/// Keeps what the first verified contact has shown: whose the address is, and that it has moved. Nobody waits for it; until it is
+/// written the next contact shows the same.
+pub(super) fn keep_proof(app: &Arc<App>, bound: &Bound) {
+    if bound.binding == bound.kept.row {
+        return;
+    }
+    let (app, binding, kept) = (Arc::clone(app), bound.binding.clone(), bound.kept.clone());
+    tokio::spawn(async move {
+        let platform = app.store.platform();
+        let mut change = platform.change().bind(&binding, Expect::Revision(kept.revision)).assigned(&binding.address);
+        if binding.tenant != kept.row.tenant {
+            tracing::warn!(address = %binding.address, from = %kept.row.tenant, to = %binding.tenant, "a proof displaced a claim");
+            change = change.unlisted(&kept.row.tenant, &binding.address);
+        }
+        match change.commit().await {
+            // Another contact has shown it meanwhile.
+            Ok(()) | Err(CommitError::Conflict { .. }) => {}
+            Err(fault) => tracing::error!(%fault, "what a contact has shown of an address could not be kept"),
+        }
+    });
 }

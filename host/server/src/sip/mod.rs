@@ -19,8 +19,8 @@ use http::{HeaderMap, Method, StatusCode};
 use jackfield_domain::id::ConnectionId;
 use jackfield_domain::tenant::connection::Connection;
 use jackfield_providers::options::{self, SOURCES};
-use jackfield_providers::sip::NAME;
 use jackfield_providers::sip::message::Message;
+use jackfield_providers::sip::{LISTENER, NAME};
 use jackfield_store::StoreFault;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinSet;
@@ -128,7 +128,7 @@ impl Desk {
             connection: connection.id.clone(),
             tail: "invite".to_owned(),
             method: Method::POST,
-            path_and_query: "/invite".to_owned(),
+            path_and_query: LISTENER.to_owned(),
             headers: HeaderMap::new(),
             body,
             peer: Some(came_from.ip()),
@@ -170,6 +170,7 @@ fn phrase(code: u16) -> &'static str {
         400 => "Bad Request",
         403 => "Forbidden",
         404 => "Not Found",
+        413 => "Request Entity Too Large",
         480 => "Temporarily Unavailable",
         486 => "Busy Here",
         603 => "Decline",

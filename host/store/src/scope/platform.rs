@@ -13,6 +13,7 @@ use jackfield_domain::contact::Contact;
 use jackfield_domain::id::{ConnectionId, ContactId, TenantId};
 use jackfield_domain::ports::rows::{CommitError, Expect, Kept};
 use jackfield_domain::tenant::Tenant;
+use jackfield_domain::tenant::address::life::Released;
 use jackfield_domain::tenant::address::{Address, Binding};
 use jackfield_domain::tenant::connection::Connection;
 use jackfield_domain::tenant::token::Token;
@@ -95,6 +96,11 @@ impl PlatformStore {
     /// Who answers at an address.
     pub async fn binding(&self, address: &Address) -> Result<Option<Found<Binding>>, StoreFault> {
         self.plain(&keys::platform(Table::Binding, address.to_string().as_bytes())).await
+    }
+
+    /// When an address that had contacts was let go, and by whom.
+    pub async fn released(&self, address: &Address) -> Result<Option<Released>, StoreFault> {
+        Ok(self.plain(&keys::platform(Table::Released, address.to_string().as_bytes())).await?.map(|found| found.row))
     }
 
     /// A tenant's addresses, in order, from a copy in its own scope: it is read with every event.
@@ -282,6 +288,25 @@ impl PlatformChange {
         self.steps.put(keys::platform(Table::Binding, text.as_bytes()), binding, Sealing::None, expect);
         let copy = keys::tenant(&binding.tenant, Table::TenantBinding, text.as_bytes());
         self.steps.put(copy, binding, Sealing::None, Expect::Anything);
+        self
+    }
+
+    /// Remembers that an address was let go.
+    pub fn released(mut self, released: &Released) -> Self {
+        let key = keys::platform(Table::Released, released.address.to_string().as_bytes());
+        self.steps.put(key, released, Sealing::None, Expect::Anything);
+        self
+    }
+
+    /// Forgets that it was.
+    pub fn assigned(mut self, address: &Address) -> Self {
+        self.steps.delete(keys::platform(Table::Released, address.to_string().as_bytes()), Expect::Anything);
+        self
+    }
+
+    /// Takes the copy of an address out of the list of a tenant that has it no more.
+    pub fn unlisted(mut self, tenant: &TenantId, address: &Address) -> Self {
+        self.steps.delete(keys::tenant(tenant, Table::TenantBinding, address.to_string().as_bytes()), Expect::Anything);
         self
     }
 

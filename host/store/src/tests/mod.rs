@@ -69,7 +69,17 @@ fn connection(name: &str, owner: &str) -> Connection {
 }
 
 fn binding(address: &str, owner: &str) -> Binding {
-    Binding { address: id(address), tenant: id(owner), connection: id("line"), flow: id("main"), bound: 1, priority: false }
+    Binding {
+        address: id(address),
+        tenant: id(owner),
+        connection: id("line"),
+        flow: id("main"),
+        bound: 1,
+        priority: false,
+        proven: None,
+        next: None,
+        rivals: Vec::new(),
+    }
 }
 
 fn person(name: &str) -> Person {

@@ -66,8 +66,8 @@ async fn begin(queues_port: u16) -> anyhow::Result<Platform> {
     let queues = format!("127.0.0.1:{queues_port}");
     let public_key = STANDARD.encode(hex::decode(TELNYX_PUBLIC_KEY)?);
     for (id, provider, secret, options) in [
-        ("front", "connect", (ACCESS_KEY, SECRET_KEY), json!({})),
-        ("strict", "connect", (ACCESS_KEY, SECRET_KEY), json!({"on_failure": "error"})),
+        ("front", "amazon-connect", (ACCESS_KEY, SECRET_KEY), json!({})),
+        ("strict", "amazon-connect", (ACCESS_KEY, SECRET_KEY), json!({"on_failure": "error"})),
         ("kamailio", "kamailio", ("first", TOKEN), json!({"queues": queues})),
         ("pbx", "sip", ("", ""), json!({"queues": queues, "sources": "127.0.0.0/8"})),
         ("retell", "retell", ("first", RETELL_KEY), json!({})),

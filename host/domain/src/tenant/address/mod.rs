@@ -3,16 +3,18 @@
 //! Providers parse the dialled side with it, the admin API what an operator types. The caller's address is never one: an
 //! address is what is dialled, and finds its tenant.
 
+pub mod life;
 pub mod phone;
 pub mod route;
+
+pub use life::Binding;
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::contact::Moment;
-use crate::id::{BadId, ConnectionId, FlowName, TenantId};
+use crate::id::{BadId, ConnectionId};
 
 /// By what a contact is carried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -181,24 +183,6 @@ impl<'de> Deserialize<'de> for Address {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
-}
-
-/// An address that belongs to a flow.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Binding {
-    /// What is dialled.
-    pub address: Address,
-    /// Whose it is.
-    pub tenant: TenantId,
-    /// The only connection through which it answers.
-    pub connection: ConnectionId,
-    /// Where its contacts go.
-    pub flow: FlowName,
-    /// Since when.
-    pub bound: Moment,
-    /// True where no quota bars its contacts: an emergency line. They are counted all the same. Set only from above the tenant.
-    #[serde(default)]
-    pub priority: bool,
 }
 
 /// A telephone number in E.164 (ITU-T E.164: a plus and 2 to 15 digits, the first not zero), from the spellings that providers

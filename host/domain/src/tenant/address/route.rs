@@ -40,6 +40,11 @@ pub fn connection_of(address: &Address) -> Option<&str> {
     }
 }
 
+/// True where an address is one only on its own line: every domain may have a user of that name.
+pub fn is_local(address: &Address) -> bool {
+    address.kind == AddressKind::SipUser && !address.value().contains('@')
+}
+
 /// Everything that may be bound, the most exact first. `dialled` is in the provider's order of preference.
 pub fn candidates(connection: &ConnectionId, dialled: &[Address]) -> Vec<Address> {
     let (domains, exact): (Vec<&Address>, Vec<&Address>) = dialled.iter().partition(|address| address.kind == AddressKind::Domain);
