@@ -39,6 +39,7 @@ mod promises {
     mod queues;
     mod quotas;
     mod recycled;
+    mod references;
     mod replays;
     mod signatures;
     mod survival;

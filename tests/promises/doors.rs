@@ -346,3 +346,35 @@ async fn a_prefix_and_a_default_catch_what_is_dialled_on_ones_own_line_alone() {
     assert_eq!(asked("shared", TOKEN, "p-3", "1001").await.status, 404, "nobody's on the shared line");
     platform.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_in_rust_walks_a_menu_by_types() {
+    use jackfield_domain::contact::decision::Action;
+    use jackfield_egress::contacts::{ContactsClient, Happened, Untold};
+    let platform = Platform::start().await.unwrap();
+    connected(&platform, "switch", "native", ("first", TOKEN), json!({})).await;
+    let tenancy = Tenancy {
+        tenant: "acme",
+        number: NUMBER,
+        component: artifacts::plugin("acme-ivr").unwrap(),
+        settings: json!({}),
+        queues: &["sales", "technical-support", "billing", "general-support"],
+        plan: "standard",
+    };
+    platform.operator.onboard("switch", tenancy).await.unwrap();
+    let client = ContactsClient::new(&platform.operator.hooks_url, "switch", TOKEN).unwrap();
+    let mut call = client.contact("call-1+a=b", Some(NUMBER), Some("+14155550100"));
+    let menu = call.tell(&Happened::Arrived).await.unwrap();
+    assert!(matches!(menu.actions.last(), Some(Action::Menu(menu)) if menu.choices.len() == 4), "{menu:?}");
+    // Two silences are two events; the host asks again by itself, and then the plugin decides.
+    let again = call.tell(&Happened::Nothing).await.unwrap();
+    assert!(matches!(again.actions.last(), Some(Action::Menu(_))), "{again:?}");
+    let chosen = call.tell(&Happened::Digits { value: "3".to_owned() }).await.unwrap();
+    assert!(matches!(chosen.actions.last(), Some(Action::Enqueue(enqueue)) if enqueue.queue == "billing"), "{chosen:?}");
+    assert_eq!((chosen.turn, chosen.answered_by.as_deref()), (Some(3), Some("plugin")));
+    let over = call.tell(&Happened::Ended { cause: "completed".to_owned(), lasted_ms: 9_000 }).await.unwrap();
+    assert!(over.actions.is_empty());
+    let wrong = ContactsClient::new(&platform.operator.hooks_url, "switch", "another").unwrap();
+    assert!(matches!(wrong.contact("x", Some(NUMBER), None).tell(&Happened::Arrived).await, Err(Untold::Refused(403))));
+    platform.stop().await;
+}

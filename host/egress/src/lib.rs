@@ -7,6 +7,7 @@
 //! It must not know tenants, tokens' meaning or what an answer says.
 
 pub mod client;
+pub mod contacts;
 pub mod guest;
 pub mod plain;
 mod tls;

@@ -18,6 +18,9 @@ const WORDS: [&str; 6] = ["anonymous", "restricted", "blocked", "unknown", "unav
 
 /// A provider's id: visible ASCII, because it becomes part of a key and of log lines.
 pub(crate) fn id(text: &str) -> Result<String, Unreadable> {
+    if text.is_empty() {
+        return Err(Unreadable::Malformed("a call's id is empty"));
+    }
     if bounded(text)?.bytes().all(|byte| byte.is_ascii_graphic()) {
         Ok(text.to_owned())
     } else {

@@ -81,7 +81,7 @@ impl Only {
         Ok(match self {
             Self::Lift => {
                 let stage = Stage::new()?;
-                Box::new(move |input| drop(stage.play(input)))
+                Box::new(move |input| _ = stage.play(input))
             }
             Self::Upload => {
                 let host = Host::new(&top().join("wit/v1"), artifacts)?;
@@ -89,11 +89,11 @@ impl Only {
             }
             Self::Form | Self::Json => {
                 let webhooks = if self == Self::Form { Webhooks::form()? } else { Webhooks::json()? };
-                Box::new(move |input| drop(webhooks.take(input)))
+                Box::new(move |input| _ = webhooks.take(input))
             }
             Self::Sip => {
                 let switch = Switch::new()?;
-                Box::new(move |input| drop(switch.hear(input)))
+                Box::new(move |input| _ = switch.hear(input))
             }
         })
     }

@@ -110,7 +110,7 @@ fn is_one_message(response: &Bytes, contacts: usize) {
     assert!(lines.next().is_some_and(|line| line.starts_with("SIP/2.0 ")), "no status line: {:?}", shown());
     let mut names = Vec::new();
     for line in lines {
-        assert!(!line.contains(['\r', '\n', '\0']), "a line end inside a line: {:?}", shown());
+        assert!(!line.contains(['\r', '\n']), "a line end inside a line: {:?}", shown());
         if line.starts_with([' ', '\t']) {
             continue;
         }

@@ -8,6 +8,7 @@
 //! brings back `decision_step` as the parameter `step`; that is what ties an answer to a question, and a second press of the same key to
 //! another turn.
 
+mod abilities;
 mod parse;
 mod render;
 mod sigv4;
@@ -120,7 +121,7 @@ impl Provider for Connect {
     }
 
     fn can(&self, action: &str, connection: &Connection) -> Can {
-        render::can(action, connection)
+        abilities::can(action, connection)
     }
 
     fn hands_over(&self, connection: &Connection) -> bool {

@@ -125,7 +125,7 @@ impl Message {
     pub fn own_headers(&self) -> impl Iterator<Item = (String, String)> + '_ {
         let lower = self.headers.iter().map(|(name, value)| (name.as_print_str().to_ascii_lowercase(), value));
         let own = lower.filter(|(name, value)| name.starts_with("x-") && name.len() <= 64 && value.len() <= VALUE_BYTES_MAX);
-        own.map(|(name, value)| (name, value.trim().to_owned()))
+        own.map(|(name, value)| (name, unfolded(value)))
     }
 
     /// Where the response goes over UDP (RFC 3581): to where the request came from, and to the port that the sender named unless it asks
@@ -143,11 +143,12 @@ impl Message {
     pub fn response(&self, code: u16, phrase: &str, came_from: SocketAddr, tag: &str, own: &[(String, String)]) -> Bytes {
         let mut text = format!("SIP/2.0 {code} {phrase}\r\n");
         for (at, via) in self.headers.get_raw(&Name::VIA).enumerate() {
-            let via = if at == 0 { seen_from(via, came_from) } else { via.to_string() };
+            let via = unfolded(via);
+            let via = if at == 0 { seen_from(&via, came_from) } else { via };
             text.push_str(&format!("Via: {via}\r\n"));
         }
         for (name, written) in [(Name::FROM, "From"), (Name::TO, "To"), (Name::CALL_ID, "Call-ID"), (Name::CSEQ, "CSeq")] {
-            let value = self.value(name).unwrap_or_default();
+            let value = self.value(name).map(unfolded).unwrap_or_default();
             let tagged = written == "To" && code > 100 && !self.is_in_dialogue();
             text.push_str(&format!("{written}: {value}{}\r\n", if tagged { format!(";tag={tag}") } else { String::new() }));
         }
@@ -204,6 +205,11 @@ fn ends_of(uri: &SipUri) -> (Option<String>, Option<String>) {
     // Parameters of the user, such as a number's context, and a password say nothing of who it is.
     let user = after.split_once('@').map(|(user, _)| user.split([';', ':']).next().unwrap_or_default().to_owned());
     (user.filter(|user| !user.is_empty()), Some(uri.host_port.host.to_string()).filter(|host| !host.is_empty()))
+}
+
+/// A value on one line: a header may go on in the next one (RFC 3261, 7.3.1), and what goes back should not.
+fn unfolded(value: &str) -> String {
+    value.split(['\r', '\n']).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 fn is_parameter(part: &str, name: &str) -> bool {

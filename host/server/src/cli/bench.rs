@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use clap::Args;
-use jackfield_cases::{Bench, FileReport, Talk, Told, Unreached, WORDS};
+use jackfield_cases::{Bench, FileReport, Given, Talk, Told, Unreached, WORDS};
 use jackfield_domain::flow::plugin::SlotClass;
 use jackfield_domain::id::Digest;
 use jackfield_runtime::{CompileSettings, InstallError, Installed, Runtime, RuntimeSettings};
@@ -271,6 +271,25 @@ fn uninstalled(error: InstallError) -> Trouble {
         InstallError::Refused(refusal) => Trouble::Usage(format!("an upload would be refused ({}): {refusal}", refusal.code.as_str())),
         InstallError::Fault(fault) => Trouble::Failed(fault.to_string()),
     }
+}
+
+/// Runs files of test cases against a component as a server would before a release becomes live.
+pub(super) async fn held(
+    component: Bytes,
+    files: &[(String, jackfield_cases::format::File)],
+    given: Given,
+) -> Result<Vec<FileReport>, Trouble> {
+    let store = Store::memory(MasterKey::from_bytes([0; 32])).await;
+    let runtime = Runtime::start(settings()?, store.blobs()).map_err(|e| Trouble::Failed(e.to_string()))?;
+    let plugin = runtime.install(component).await.map_err(uninstalled)?;
+    let mut bench = Bench::new(runtime.clone(), plugin).with(given);
+    let mut reports = Vec::with_capacity(files.len());
+    for (name, file) in files {
+        reports.push(bench.file(name, file).await);
+    }
+    drop(bench);
+    stop(runtime).await?;
+    Ok(reports)
 }
 
 /// What a component is, found out as an upload would, and told to nobody.

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use jackfield_domain::flow::settings::check_schema;
 use jackfield_domain::id::{ConnectionId, Digest, TenantId};
 use jackfield_domain::tenant::connection::{Connection, NamedSecret, Secret};
 use jackfield_providers::provider::provider;
@@ -125,6 +126,22 @@ pub(super) fn carried(wanted: &Wanted, found: &Found, known: &Known) -> Result<(
             }
             level = above(&tenant, wanted, found);
         }
+    }
+    Ok(())
+}
+
+/// A flow's settings are written before the release that takes them, and until then they must suit the plugin that is live.
+pub(super) fn settled(wanted: &Wanted, found: &Found, known: &Known, difference: &Difference) -> Result<(), Trouble> {
+    for step in difference.steps.iter().filter(|step| step.thing.kind == Kind::FlowSettings && step.what != What::Remove) {
+        let release = Id::new(&step.thing.tenant, Kind::Release, &step.thing.name);
+        let live = found.flows.get(&release).and_then(|state| state.live.as_ref());
+        let facts = live.and_then(|live| known.get(&live.version.digest));
+        let settings = wanted.things.get(&release).and_then(|release| release.get("settings"));
+        let (Some(facts), Some(settings)) = (facts, settings) else { continue };
+        check_schema(&facts.metadata.settings_schema, settings).map_err(|e| {
+            let why = "settings must suit what is live until the new release is: apply the plugin first, or settings that suit both";
+            Trouble::BadFile(format!("{}: {e}; {why}", step.thing))
+        })?;
     }
     Ok(())
 }

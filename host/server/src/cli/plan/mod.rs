@@ -1,7 +1,7 @@
 //! Keeps tenants as a file: `plan` says what would become other, `apply` makes it so, `plan --from-server` writes the file.
 //!
 //! `cli::admin` runs the two commands. A file is read and checked whole (`file`, `wanted`, `vetted`), compared with what the server has
-//! (`found`, `release`, `checked`) and with what the last apply wrote (`applied`), and the difference is put into steps (`steps`) that `apply`
+//! (`found`, `release`, `checked`, `rehearsed`) and with what the last apply wrote (`applied`), and the difference is put into steps (`steps`) that `apply`
 //! takes one by one. All of it goes through the public API: whoever may do a thing by hand may do it by a file, and nobody else.
 //!
 //! It must not print a secret, and must not write before everything that can be checked was checked.
@@ -11,6 +11,7 @@ mod apply;
 mod checked;
 mod file;
 mod found;
+mod rehearsed;
 mod release;
 mod steps;
 mod vetted;
@@ -19,7 +20,7 @@ mod written;
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -83,7 +84,7 @@ struct Compared {
 }
 
 impl Compared {
-    async fn of(session: &Session, globals: &Globals, path: &PathBuf, prune: bool) -> Result<Self, Trouble> {
+    async fn of(session: &Session, globals: &Globals, path: &Path, prune: bool) -> Result<Self, Trouble> {
         let tenants = file::read(path).map_err(Trouble::BadFile)?;
         let mut wanted = wanted::wanted(path, &tenants)?;
         let record = Record::read(path)?;
@@ -104,6 +105,8 @@ impl Compared {
         }
         let server = globals.server.trim_end_matches('/').to_owned();
         let mut difference = difference(&wanted.tenants, &wanted.things, &found.things, &record.of(&server), prune);
+        checked::settled(&wanted, &found, &known, &difference)?;
+        rehearsed::hold(&tenants, &wanted, &difference).await?;
         for step in difference.steps.iter_mut().filter(|step| !step.drifted.is_empty()) {
             step.edited = edited(session, &step.thing).await?;
         }

@@ -57,7 +57,8 @@ fn level(routes: &Spanned<Value>, directory: &Directory) -> Result<(), Wrong> {
     Ok(())
 }
 
-fn directory(whole: &Whole) -> Directory {
+/// A tenant's directory as the file describes it.
+pub(super) fn directory(whole: &Whole) -> Directory {
     let queue = |queue: &super::file::Queue| {
         let name = queue.name.value.clone();
         let hours = queue.hours.as_ref().map(|hours| hours.value.clone());

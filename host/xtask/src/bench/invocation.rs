@@ -1,12 +1,9 @@
-//! Measures in a release build, beside a peer in the same run, and prints ratios: absolute times belong to one machine.
-//!
-//! Started from a development build it starts itself again in release. The bare peer is the engine alone with the same component.
+//! Measures one invocation beside the engine alone with the same component.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use clap::ValueEnum;
 use jackfield_domain::budget::Plan;
 use jackfield_domain::contact::event::Event;
 use jackfield_domain::contact::{Arrival, Contact, Direction, Endpoint, Party, Phase};
@@ -25,14 +22,7 @@ use jackfield_runtime::{Call, Function, Installed, Runtime, RuntimeSettings};
 use jackfield_store::{MasterKey, Store};
 use jackfield_tests::artifacts;
 
-use crate::shell::{cargo, top};
-
-/// What can be measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Only {
-    /// One invocation beside the engine alone.
-    Invocation,
-}
+use super::{held, load_average, spread};
 
 /// Rounds: enough that a neighbour's noise shows as spread and not as a result.
 const ROUNDS: usize = 40;
@@ -42,16 +32,7 @@ const CALLS: u32 = 2_000;
 const AIM: f64 = 1.2;
 
 /// Measures.
-pub(crate) fn run(_only: Option<Only>) -> anyhow::Result<()> {
-    if cfg!(debug_assertions) {
-        crate::guests::build_plugins()?;
-        cargo(&top(), &["build", "--release", "--locked", "--package", "jackfield-server", "--package", "xtask"])?;
-        return cargo(&top(), &["run", "--release", "--locked", "--package", "xtask", "--", "bench"]);
-    }
-    tokio::runtime::Runtime::new()?.block_on(invocation())
-}
-
-async fn invocation() -> anyhow::Result<()> {
+pub(super) async fn run() -> anyhow::Result<()> {
     let dir = tempfile::tempdir()?;
     let store = Store::memory(MasterKey::from_bytes([7; 32])).await;
     let settings = RuntimeSettings {
@@ -178,8 +159,7 @@ fn contact() -> anyhow::Result<Contact> {
 }
 
 fn report(rounds: &[Round]) {
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    println!("{ROUNDS} rounds of {CALLS} calls of the Acme plugin, interleaved; load average {}", load.trim());
+    println!("{ROUNDS} rounds of {CALLS} calls of the Acme plugin, interleaved; load average {}", load_average());
     let micros = |of: fn(&Round) -> Duration| spread(rounds.iter().map(|r| of(r).as_secs_f64() * 1e6).collect());
     for (what, (low, middle, high)) in [
         ("the engine alone", micros(|r| r.bare)),
@@ -192,14 +172,8 @@ fn report(rounds: &[Round]) {
     let (low, middle, high) = ratio(|r| r.limited.as_secs_f64() / r.bare.as_secs_f64());
     println!(
         "  ratio, limited over bare             {middle:8.3}     (p10 {low:.3}, p90 {high:.3}); aim at most {AIM}: {}",
-        if middle <= AIM { "held" } else { "NOT HELD" }
+        held(middle <= AIM)
     );
     let (low, middle, high) = ratio(|r| r.through_runtime.as_secs_f64() / r.bare.as_secs_f64());
     println!("  ratio, through the door over bare    {middle:8.3}     (p10 {low:.3}, p90 {high:.3})");
-}
-
-fn spread(mut all: Vec<f64>) -> (f64, f64, f64) {
-    all.sort_unstable_by(f64::total_cmp);
-    let at = |part: usize| all.get(all.len() * part / 10).copied().unwrap_or_default();
-    (at(1), at(5), at(9))
 }
