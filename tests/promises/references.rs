@@ -1,54 +1,24 @@
 //! The two reference systems, each from its own file: what `jackfield apply` sets up is what callers and visitors meet.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-
-use jackfield_tests::artifacts;
-use jackfield_tests::doors::{AwsClient, SECRET_KEY, TOKEN, connect_event, post_json, read};
+use jackfield_tests::doors::{AwsClient, TOKEN, connect_event, post_json, read};
 use jackfield_tests::platform::Platform;
+use jackfield_tests::reference::{File, said};
 use serde_json::{Value, json};
 
-/// A reference's file with this server's address in it, beside the components that it names.
-fn written(platform: &Platform, folder: &str) -> (tempfile::TempDir, PathBuf) {
-    let plugins = artifacts::top().join("plugins");
-    let text = std::fs::read_to_string(plugins.join(folder).join("tenants.yaml")).unwrap();
-    let text = text.replace("https://calls.platform.example", &platform.operator.hooks_url);
-    let text = text
-        .replace("../target/", &format!("{}/target/", plugins.display()))
-        .replace("cases/", &format!("{}/{folder}/cases/", plugins.display()));
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("tenants.yaml");
-    std::fs::write(&file, text).unwrap();
-    (dir, file)
-}
-
-async fn jackfield(platform: &Platform, verb: &str, file: &Path) -> Output {
-    let mut command = Command::new(artifacts::binary().unwrap());
-    command
-        .arg(verb)
-        .arg(file)
-        .arg("--json")
-        .env("JACKFIELD_SERVER", &platform.operator.admin_url)
-        .env("JACKFIELD_TOKEN", &platform.operator.token);
-    command.env("CONNECT_SECRET_ACCESS_KEY", SECRET_KEY).env("CARE_TOKEN", TOKEN);
-    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
-}
-
 /// Applies a reference, and finds that there is nothing left to do.
-async fn applied(platform: &Platform, folder: &str) -> tempfile::TempDir {
-    let (dir, file) = written(platform, folder);
-    let output = jackfield(platform, "apply", &file).await;
-    let text = |output: &Output| format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{}", text(&output));
-    let again = jackfield(platform, "plan", &file).await;
-    assert_eq!(again.status.code(), Some(0), "{}", text(&again));
-    dir
+async fn applied(platform: &Platform, folder: &str) {
+    let file = File::of(&platform.operator, folder).unwrap();
+    let run = |verb: &str| tokio::task::block_in_place(|| file.run(&platform.operator, verb).unwrap());
+    let output = run("apply");
+    assert!(output.status.success(), "{}", said(&output));
+    let again = run("plan");
+    assert_eq!(again.status.code(), Some(0), "{}", said(&again));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_instance_of_amazon_connect_serves_many_brands_and_nobodys_calls_go_to_the_default_queue() {
     let platform = Platform::start().await.unwrap();
-    let _dir = applied(&platform, "connect-front").await;
+    applied(&platform, "connect-front").await;
     let aws = AwsClient::new(&platform.operator.hooks_url, "front").unwrap();
     let told = |contact: &'static str, number: Option<&'static str>, queue: Option<&'static str>, parameters: Value| {
         let aws = aws.clone();
@@ -93,7 +63,7 @@ async fn one_instance_of_amazon_connect_serves_many_brands_and_nobodys_calls_go_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_care_platform_serves_organisations_and_their_departments() {
     let platform = Platform::start().await.unwrap();
-    let _dir = applied(&platform, "care-bot").await;
+    applied(&platform, "care-bot").await;
     let url = format!("{}/hooks/chat/events", platform.operator.hooks_url);
     let write = |contact: &str, text: &str| json!({"contact": contact, "event": {"text": text}, "from": "visitor"});
     for (contact, host, text, wanted) in [

@@ -21,6 +21,7 @@ pub mod overload;
 pub mod platform;
 pub mod process;
 pub mod recycled;
+pub mod reference;
 pub mod replays;
 pub mod stock;
 pub mod stranger;

@@ -37,6 +37,9 @@ enum Task {
         /// End after the tour; the exit status tells whether every answer was the right one.
         #[arg(long)]
         once: bool,
+        /// Only this part.
+        #[arg(long)]
+        only: Option<demo::Only>,
     },
     /// Format, lints, every test, plugins and guests: what CI runs.
     Test,
@@ -80,7 +83,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let result = match CommandLine::parse().task {
-        Task::Demo { once } => demo::run(once),
+        Task::Demo { once, only } => demo::run(once, only),
         Task::Test => test::run(),
         Task::Peers => peers::doors().map(|skipped| skipped.iter().for_each(|what| println!("SKIPPED: {what}"))),
         Task::Types => types::write(false),

@@ -1,21 +1,34 @@
 //! Shows the whole thing in a minute: a server on a fresh store, four tenants, calls as Twilio would place them.
 //!
-//! It is the README's first command. It onboards through the public API, signs like Twilio, prints what the caller would hear and why,
+//! It is the README's first command. It onboards through the public API, signs like providers, prints what the caller would hear and why,
 //! and checks each answer; then it stays up with curl lines to try, or ends with `--once`.
 
+mod references;
 mod tenants;
 mod tour;
 
 use std::time::Instant;
 
 use anyhow::bail;
+use clap::ValueEnum;
 use jackfield_tests::process::Process;
 
 use crate::guests;
 use crate::shell::{cargo, step, top};
 
+/// One part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Only {
+    /// Four tenants that are called as Twilio would.
+    Calls,
+    /// The reference system of one Amazon Connect instance for many brands.
+    Connect,
+    /// The reference system of a care platform with departments.
+    Care,
+}
+
 /// Builds, starts, shows.
-pub(crate) fn run(once: bool) -> anyhow::Result<()> {
+pub(crate) fn run(once: bool, only: Option<Only>) -> anyhow::Result<()> {
     guests::build_plugins()?;
     step("the server", || cargo(&top(), &["build", "--locked", "--package", "jackfield-server", "--package", "xtask"]))?;
     let begun = Instant::now();
@@ -24,10 +37,24 @@ pub(crate) fn run(once: bool) -> anyhow::Result<()> {
     let operator = process.operator(None)?;
     let runtime = tokio::runtime::Runtime::new()?;
     let wrong = runtime.block_on(async {
-        println!("\n== onboarding through the admin API at {}", operator.admin_url);
-        let line = tenants::onboard(&operator).await?;
-        println!("   {:.1} s", begun.elapsed().as_secs_f64());
-        tour::walk(&operator, &line).await
+        let shows = |part: Only| only.is_none_or(|only| only == part);
+        let mut wrong = 0;
+        if shows(Only::Calls) {
+            println!("\n== onboarding through the admin API at {}", operator.admin_url);
+            let line = tenants::onboard(&operator).await?;
+            println!("   {:.1} s", begun.elapsed().as_secs_f64());
+            wrong += tour::walk(&operator, &line).await?;
+        }
+        // They have numbers of their own, some of them the same: each on a server of its own.
+        if shows(Only::Connect) {
+            let own = Process::start(&data.path().join("connect"))?;
+            wrong += references::connect(&own.operator(None)?).await?;
+        }
+        if shows(Only::Care) {
+            let own = Process::start(&data.path().join("care"))?;
+            wrong += references::care(&own.operator(None)?).await?;
+        }
+        anyhow::Ok(wrong)
     })?;
     println!(
         "\n== {:.1} s after the build; {}",
