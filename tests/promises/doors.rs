@@ -378,3 +378,28 @@ async fn a_client_in_rust_walks_a_menu_by_types() {
     assert!(matches!(wrong.contact("x", Some(NUMBER), None).tell(&Happened::Arrived).await, Err(Untold::Refused(403))));
     platform.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_waits_less_than_its_provider_has_a_deadline_of_its_own() {
+    let platform = Platform::start().await.unwrap();
+    for (id, options, deadline_us, contact) in
+        [("usual", json!({}), 10_000_000, "n-1"), ("hurried", json!({"deadline_ms": "1750"}), 1_750_000, "n-2")]
+    {
+        connected(&platform, id, "native", ("first", TOKEN), options).await;
+        let number = if id == "usual" { NUMBER } else { "+18005550077" };
+        tenant(&platform, id, id, number, "switchboard", routes()).await;
+        let url = format!("{}/hooks/{id}/events", platform.operator.hooks_url);
+        let told = read(&post_json(&url, TOKEN, &[], &json!({"contact": contact, "to": number})).await.unwrap());
+        assert_eq!(told["answered_by"], "plugin", "{told}");
+        let found = platform.operator.contact_of(id, contact).await.unwrap();
+        assert_eq!(found["turns"][0]["times"]["deadline_us"].as_u64(), Some(deadline_us), "{found}");
+    }
+    let short = json!({"options": {"deadline_ms": "1500"}});
+    let problem = platform.operator.refused(Method::PATCH, "/v1/tenants/platform/connections/usual", short).await.unwrap();
+    assert_eq!(
+        (problem.code.as_str(), problem.at.as_deref()),
+        ("invalid", Some("options.deadline_ms")),
+        "nothing would be left for a plugin"
+    );
+    platform.stop().await;
+}

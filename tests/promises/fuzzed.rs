@@ -40,7 +40,6 @@ fn whatever_a_guest_answers_is_rendered_or_refused() {
     for seed in 0..3_000 {
         play(&numbers(seed, 64 + 16 * usize::try_from(seed % 97).unwrap()));
     }
-    println!("{came:?}");
     for way in [Came::Rendered, Came::Refused] {
         assert!(came.get(&format!("{way:?}")).copied().unwrap_or(0) > 100, "too few were {way:?} to prove anything: {came:?}");
     }
@@ -75,7 +74,6 @@ fn whatever_is_uploaded_is_refused_or_runs_inside_its_limits() {
         bytes[0] = [2, 3, 255][usize::try_from(seed % 3).unwrap()];
         take(&bytes);
     }
-    println!("{came:?}");
     for way in ["refused", "not described", "ran"] {
         assert!(came.get(way).copied().unwrap_or(0) > 0, "nothing was {way}: {came:?}");
     }
@@ -123,7 +121,6 @@ fn post(webhooks: &Webhooks, target: &str, providers: &[&str]) {
     for input in damaged(&inputs, 40) {
         *came.entry(format!("{:?}", webhooks.take(&input))).or_default() += 1;
     }
-    println!("{came:?}");
     for way in [webhooks::Came::Unread, webhooks::Came::Answered] {
         assert!(came.get(&format!("{way:?}")).copied().unwrap_or(0) > 100, "too few were {way:?} to prove anything: {came:?}");
     }
@@ -152,7 +149,6 @@ fn whatever_is_sent_by_sip_gets_one_message_of_our_own_lines_or_none() {
     for input in damaged(&inputs, 400) {
         *came.entry(format!("{:?}", switch.hear(&input))).or_default() += 1;
     }
-    println!("{came:?}");
     for way in [sip::Came::Nothing, sip::Came::Plain, sip::Came::Answered] {
         assert!(came.get(&format!("{way:?}")).copied().unwrap_or(0) > 20, "too few were {way:?} to prove anything: {came:?}");
     }

@@ -83,7 +83,9 @@ fn arrived(settings: &Settings) -> Decision {
         decision = decision.set_attribute(name, value);
     }
     match &settings.main_flow {
-        Some(flow) => decision.transfer(MAIN_FLOW, Target::person(&flow.person)).because(format!("{} has a flow of its own", settings.tenant_name)),
+        Some(flow) => {
+            decision.transfer(MAIN_FLOW, Target::person(&flow.person)).because(format!("{} has a flow of its own", settings.tenant_name))
+        }
         None => decision.enqueue(&settings.queue).because(format!("{} has no flow of its own", settings.tenant_name)),
     }
 }

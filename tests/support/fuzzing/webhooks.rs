@@ -51,6 +51,9 @@ pub enum Came {
     Answered,
 }
 
+/// A connection to be: its id, provider, secret and options.
+type SetUp = (&'static str, &'static str, &'static str, &'static [(&'static str, &'static str)]);
+
 /// A connection, and from where it is asked.
 struct Door {
     provider: &'static dyn Provider,
@@ -98,7 +101,7 @@ impl Webhooks {
         ])
     }
 
-    fn of(all: &[(&str, &str, &str, &[(&str, &str)])]) -> anyhow::Result<Self> {
+    fn of(all: &[SetUp]) -> anyhow::Result<Self> {
         let mut doors = Vec::new();
         for (id, name, secret, options) in all {
             let provider = jackfield_providers::provider::provider(name).ok_or_else(|| anyhow::anyhow!("there is no {name}"))?;

@@ -39,8 +39,8 @@ const NUMBER: &str = "+18005551234";
 const PAIRS: usize = 6;
 /// Of one round.
 const LASTING: Duration = Duration::from_millis(500);
-/// Callers at once: enough that those whose record is being made durable leave the processors to others.
-const CALLERS: u64 = 32;
+/// Callers at once: enough to keep every worker busy, too few to be turned away, as where overload is measured.
+const CALLERS: u64 = 6;
 /// What the ratio should reach.
 const AIM: f64 = 0.5;
 /// The document of the plugin asks; no default route does.
@@ -98,8 +98,9 @@ async fn round(callers: &Arc<Callers>) -> anyhow::Result<Figures> {
         async move { callers.call(number).await.unwrap_or_else(|error| Verdict::Lost(format!("{error:#}"))) }
     };
     let figures = closed_loop(CALLERS, LASTING, call).await?;
-    let lost = figures.lost.first();
-    anyhow::ensure!(lost.is_none() && figures.fallback.is_empty(), "{} by a default route, {lost:?} lost", figures.fallback.len());
+    // What a default route answers instead is no rate of the plugin's; where that is more than a few, nothing was measured.
+    let (answered, fallback, lost) = (figures.plugin.len(), figures.fallback.len(), figures.lost.first());
+    anyhow::ensure!(lost.is_none() && fallback * 100 <= answered, "{answered} answered, {fallback} by a default route, {lost:?} lost");
     Ok(figures)
 }
 
