@@ -55,6 +55,9 @@ const PASSES: usize = 4;
 /// More than that between the second pass and the last is a leak: less than a hundredth of what the inputs themselves would leave.
 const GROWN_KIB_MAX: u64 = 4 * 1024;
 
+/// What a target does with an input.
+type Taker = Box<dyn Fn(&[u8])>;
+
 impl Only {
     fn as_str(self) -> &'static str {
         match self {
@@ -77,7 +80,7 @@ impl Only {
     }
 
     /// What the target does with an input, in this process.
-    fn taker(self, artifacts: &Path) -> anyhow::Result<Box<dyn Fn(&[u8])>> {
+    fn taker(self, artifacts: &Path) -> anyhow::Result<Taker> {
         Ok(match self {
             Self::Lift => {
                 let stage = Stage::new()?;

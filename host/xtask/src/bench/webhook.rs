@@ -55,7 +55,8 @@ pub(super) async fn run() -> anyhow::Result<()> {
     let ours = Arc::new(Callers::new(&platform.operator.hooks_url, line.clone()).await?);
     let plain = Arc::new(Callers::new(&plain(first.body).await?, line).await?);
     // The first rounds fill caches and pools.
-    (round(&plain).await?, round(&ours).await?);
+    round(&plain).await?;
+    round(&ours).await?;
     let mut pairs = Vec::new();
     for pair in 0..PAIRS {
         // Whoever is second finds a machine that is warm: each is it as often.
