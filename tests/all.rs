@@ -42,6 +42,7 @@ mod promises {
     mod references;
     mod replays;
     mod signatures;
+    mod slow;
     mod survival;
     mod tidy;
     mod uploads;

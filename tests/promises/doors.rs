@@ -220,7 +220,7 @@ async fn a_kamailio_is_told_where_a_call_goes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_switch_that_sends_an_invite_is_redirected_once_however_often_it_asks() {
-    let rules = Rules { listen: ([127, 0, 0, 1], 0).into(), connections: vec!["pbx".parse().unwrap()] };
+    let rules = Rules { listen: ([127, 0, 0, 1], 0).into(), connections: vec!["pbx".parse().unwrap(), "other".parse().unwrap()] };
     let platform =
         Platform::start_with(std::sync::Arc::new(jackfield_server::clock::SystemClock), |config| config.sip = Some(rules)).await.unwrap();
     let server = platform.server.sip.unwrap();
@@ -228,7 +228,7 @@ async fn a_switch_that_sends_an_invite_is_redirected_once_however_often_it_asks(
     // Before the connection exists, and from whom it does not let in, there is silence.
     switch.send(&switch.request("OPTIONS", "x", "o-0").unwrap()).await.unwrap();
     assert_eq!(switch.next(Duration::from_millis(300)).await.unwrap(), None);
-    connected(&platform, "pbx", "sip", ("", ""), json!({"sources": "127.0.0.0/8", "queues": "127.0.0.1:5096"})).await;
+    connected(&platform, "pbx", "sip", ("", ""), json!({"sources": "127.0.0.1/32", "queues": "127.0.0.1:5096"})).await;
     tenant(&platform, "pbx", "acme", NUMBER, "switchboard", routes()).await;
     switch.send(&switch.request("OPTIONS", "x", "o-1").unwrap()).await.unwrap();
     assert!(switch.answer().await.unwrap().starts_with("SIP/2.0 200 OK"));
@@ -246,6 +246,13 @@ async fn a_switch_that_sends_an_invite_is_redirected_once_however_often_it_asks(
     assert_eq!(switch.answer().await.unwrap(), answer);
     switch.send(&invite).await.unwrap();
     assert_eq!(switch.answer().await.unwrap(), answer);
+    // Whoever knows what the switch sent, and comes by another connection, meets nothing of it.
+    connected(&platform, "other", "sip", ("", ""), json!({"sources": "127.0.0.2/32", "queues": "127.0.0.1:5097"})).await;
+    let other = Switch::at("127.0.0.2", server).await.unwrap();
+    other.send(&invite).await.unwrap();
+    let nobodys = other.answer().await.unwrap();
+    assert!(nobodys.starts_with("SIP/2.0 404 ") && !nobodys.contains("Contact"), "{nobodys}");
+    other.send(&other.request("ACK", "18005551234", "i-1").unwrap()).await.unwrap();
     switch.send(&switch.request("ACK", "18005551234", "i-1").unwrap()).await.unwrap();
     while let Some(late) = switch.next(Duration::from_millis(100)).await.unwrap() {
         assert_eq!(late, answer);
@@ -289,6 +296,11 @@ async fn a_client_of_ones_own_finds_its_tenant_by_number_domain_or_a_trusted_hea
     // Header and domain that name different tenants: somebody lies, and nobody is answered.
     let both = [("host", "tenant-b.example.com"), ("x-tenant-id", "tenant-a")];
     assert_eq!(post_json(&url, TOKEN, &both, &write("x-1", "Hello")).await.unwrap().status, 404);
+    // A name that leads nowhere is nobody's, whatever else the request says; and one that is no name is refused.
+    for (name, value, status) in [("x-tenant-id", "tenant-c", 404), ("x-subtenant-id", "tenant-c", 404), ("x-tenant-id", "", 400)] {
+        let headers = [("host", "tenant-b.example.com"), (name, value)];
+        assert_eq!(post_json(&url, TOKEN, &headers, &write("m-1", "Hello")).await.unwrap().status, status, "{name}: {value:?}");
+    }
     // From a peer that is not trusted the header is refused and not passed over.
     ok(&platform, Method::PATCH, "/v1/tenants/platform/connections/chat", json!({"options": {"trusted_peers": "192.0.2.0/24"}})).await;
     assert_eq!(post_json(&url, TOKEN, &named, &write("h-2", "Hello")).await.unwrap().status, 403);
@@ -376,30 +388,5 @@ async fn a_client_in_rust_walks_a_menu_by_types() {
     assert!(over.actions.is_empty());
     let wrong = ContactsClient::new(&platform.operator.hooks_url, "switch", "another").unwrap();
     assert!(matches!(wrong.contact("x", Some(NUMBER), None).tell(&Happened::Arrived).await, Err(Untold::Refused(403))));
-    platform.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_waits_less_than_its_provider_has_a_deadline_of_its_own() {
-    let platform = Platform::start().await.unwrap();
-    for (id, options, deadline_us, contact) in
-        [("usual", json!({}), 10_000_000, "n-1"), ("hurried", json!({"deadline_ms": "1750"}), 1_750_000, "n-2")]
-    {
-        connected(&platform, id, "native", ("first", TOKEN), options).await;
-        let number = if id == "usual" { NUMBER } else { "+18005550077" };
-        tenant(&platform, id, id, number, "switchboard", routes()).await;
-        let url = format!("{}/hooks/{id}/events", platform.operator.hooks_url);
-        let told = read(&post_json(&url, TOKEN, &[], &json!({"contact": contact, "to": number})).await.unwrap());
-        assert_eq!(told["answered_by"], "plugin", "{told}");
-        let found = platform.operator.contact_of(id, contact).await.unwrap();
-        assert_eq!(found["turns"][0]["times"]["deadline_us"].as_u64(), Some(deadline_us), "{found}");
-    }
-    let short = json!({"options": {"deadline_ms": "1500"}});
-    let problem = platform.operator.refused(Method::PATCH, "/v1/tenants/platform/connections/usual", short).await.unwrap();
-    assert_eq!(
-        (problem.code.as_str(), problem.at.as_deref()),
-        ("invalid", Some("options.deadline_ms")),
-        "nothing would be left for a plugin"
-    );
     platform.stop().await;
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::Method;
 use jackfield_domain::contact::Moment;
 use jackfield_domain::ports::Clock;
+use jackfield_domain::quota::things::Thing;
 use jackfield_tests::artifacts;
 use jackfield_tests::doors::{TOKEN, post_json, read};
 use jackfield_tests::line::Line;
@@ -111,12 +112,32 @@ async fn a_claim_gives_way_to_whoever_gets_the_calls_and_a_proof_to_nobody() {
     let line = Line::new(&stage.platform.operator.hooks_url, PUBLIC_URL, "b-twilio", ACCOUNT, AUTH_TOKEN).unwrap();
     let claimed = b.ok(Method::POST, "/v1/tenants/b/addresses", bind("b-twilio")).await.unwrap();
     assert!(claimed["notes"].to_string().contains("first verified contact decides") && !claimed.to_string().contains("\"a\""), "{claimed}");
+    let counted = async |tenant: &str| {
+        let platform = stage.platform.server.app.store.platform();
+        platform.things(&tenant.parse().unwrap(), Thing::Addresses).await.unwrap().count
+    };
+    // Both are told that somebody else says the same, and neither who; both have it on their lists and on their counts.
+    for (who, tenant) in [(&a, "a"), (&b, "b")] {
+        let listed = who.ok(Method::GET, &format!("/v1/tenants/{tenant}/addresses"), Value::Null).await.unwrap();
+        assert_eq!((listed["items"][0]["contested"].as_bool(), &listed["items"][0]["rivals"]), (Some(true), &Value::Null), "{listed}");
+        assert_eq!(counted(tenant).await, 1, "{tenant}");
+    }
+    let seen = stage.ok(Method::GET, &format!("/v1/tenants/a/addresses/voice:number:{NUMBER}"), Value::Null).await;
+    assert_eq!(seen["rivals"][0]["tenant"], "b", "who runs the platform decides, and must know");
+    // What a claim names stays while it stands.
+    for thing in ["connections/b-twilio", "flows/main"] {
+        let kept = b.refused(Method::DELETE, &format!("/v1/tenants/b/{thing}"), Value::Null).await.unwrap();
+        assert_eq!(kept.code, "in-use", "{thing}");
+    }
+    // A switch of one's own serves whoever holds the number, and proves nothing while somebody else claims it.
+    assert_eq!(stage.call("a-one", "c-1").await.as_deref(), Some("a"));
     // The provider's calls come to b: b has the number, and a has it no more.
     assert!(line.call("+14155550100", NUMBER).arrive().await.unwrap().twiml.queue().is_some_and(|queue| queue.contains("b-queue")));
     stage.shown("b", |shown| shown["proven"].as_u64() == Some(BEGIN)).await;
     let lost = a.refused(Method::GET, &format!("/v1/tenants/a/addresses/voice:number:{NUMBER}"), Value::Null).await.unwrap();
     assert_eq!(lost.code, "not-found");
     assert_eq!(stage.call("a-one", "c-2").await, None);
+    assert_eq!((counted("a").await, counted("b").await, counted("platform").await), (0, 1, 1));
     assert!(a.ok(Method::GET, "/v1/tenants/a/addresses", Value::Null).await.unwrap()["items"].as_array().unwrap().is_empty());
     // What is proven cannot be claimed.
     assert_eq!(a.refused(Method::POST, "/v1/tenants/a/addresses", bind("a-one")).await.unwrap().code, "conflict");
@@ -134,6 +155,10 @@ async fn a_number_moves_at_its_time_or_with_the_first_contact_and_running_contac
     stage.shown("a", |shown| shown["proven"].is_u64()).await;
     // With the first contact: the old line serves until the new one brings a call.
     a.ok(Method::PUT, &at, json!({"connection": "a-two", "flow": "other", "with_first_contact": true})).await.unwrap();
+    // Until then what the move names stays, as what it has now does.
+    for thing in ["connections/a-one", "connections/a-two", "flows/main", "flows/other"] {
+        assert_eq!(a.refused(Method::DELETE, &format!("/v1/tenants/a/{thing}"), Value::Null).await.unwrap().code, "in-use", "{thing}");
+    }
     assert_eq!(stage.call("a-one", "m-2").await.as_deref(), Some("a"));
     assert_eq!(stage.call("a-two", "m-3").await.as_deref(), Some("a"));
     stage.shown("a", |shown| shown["connection"] == "a-two" && shown["flow"] == "other" && shown["next"].is_null()).await;
@@ -145,6 +170,13 @@ async fn a_number_moves_at_its_time_or_with_the_first_contact_and_running_contac
     assert_eq!((stage.call("a-two", "m-5").await.as_deref(), stage.call("a-one", "m-6").await), (Some("a"), None));
     stage.after(2 * DAY_MS);
     assert_eq!((stage.call("a-two", "m-7").await, stage.call("a-one", "m-8").await.as_deref()), (None, Some("a")));
+    // At once: what was proven stays proven, so that nobody may claim the number between two lines.
+    a.ok(Method::PUT, &at, json!({"connection": "a-two", "flow": "main"})).await.unwrap();
+    let b = stage.of("b").await;
+    assert_eq!(b.refused(Method::POST, "/v1/tenants/b/addresses", bind("b-one")).await.unwrap().code, "conflict");
+    a.ok(Method::DELETE, &at, Value::Null).await.unwrap();
+    let kept = b.refused(Method::POST, "/v1/tenants/b/addresses", bind("b-one")).await.unwrap();
+    assert!(kept.detail.contains("30 days"), "{kept:?}");
     stage.platform.stop().await;
 }
 
@@ -178,5 +210,30 @@ async fn a_number_that_was_let_go_is_kept_back_for_a_while() {
     let numbers: Vec<String> = (1..=250).map(|at| format!("+1800556{at:04}")).collect();
     let borrowed: Vec<&str> = numbers.iter().map(String::as_str).collect();
     assert_eq!(a.ok(Method::POST, "/v1/tenants/a/address-batches", many(&borrowed)).await.unwrap()["bound"], 250);
+    stage.platform.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_tenant_claims_goes_with_it_and_what_it_held_is_the_next_ones() {
+    let stage = Stage::new().await;
+    for tenant in ["a", "b"] {
+        stage.ok(Method::POST, &format!("/v1/tenants/{tenant}/addresses"), bind(&format!("{tenant}-one"))).await;
+    }
+    let local = json!({"address": "voice:sip-user:reception", "connection": "a-one", "flow": "main"});
+    stage.ok(Method::POST, "/v1/tenants/a/addresses", local.clone()).await;
+    // A name on somebody's line is not for others to claim.
+    stage.ok(Method::POST, "/v1/tenants", json!({"id": "a-sub", "label": "Sub", "parent": "a"})).await;
+    stage.ok(Method::POST, "/v1/tenants/a-sub/flows", json!({"name": "main", "label": "main"})).await;
+    let sub = stage.of("a-sub").await;
+    let on_its_parents = json!({"address": "voice:sip-user:reception", "connection": "a-two", "flow": "main"});
+    assert_eq!(sub.refused(Method::POST, "/v1/tenants/a-sub/addresses", on_its_parents).await.unwrap().code, "forbidden");
+    // Whoever goes must have let go first.
+    let still = stage.platform.operator.refused(Method::DELETE, "/v1/tenants/b", Value::Null).await.unwrap();
+    assert!(still.code == "in-use" && still.detail.contains(NUMBER), "{still:?}");
+    // A holder that lets go leaves the number to the oldest other claim.
+    stage.ok(Method::DELETE, &format!("/v1/tenants/a/addresses/voice:number:{NUMBER}"), Value::Null).await;
+    let heirs = stage.shown("b", |shown| shown["connection"] == "b-one").await;
+    assert_eq!((&heirs["contested"], &heirs["proven"]), (&Value::Null, &Value::Null), "{heirs}");
+    assert_eq!(stage.call("b-one", "h-1").await.as_deref(), Some("b"));
     stage.platform.stop().await;
 }

@@ -104,9 +104,14 @@ pub struct Switch {
 }
 
 impl Switch {
-    /// On a free port.
+    /// On a free port of this machine.
     pub async fn new(server: SocketAddr) -> anyhow::Result<Self> {
-        Ok(Self { socket: UdpSocket::bind("127.0.0.1:0").await?, server })
+        Self::at("127.0.0.1", server).await
+    }
+
+    /// On a free port of an address.
+    pub async fn at(ip: &str, server: SocketAddr) -> anyhow::Result<Self> {
+        Ok(Self { socket: UdpSocket::bind(format!("{ip}:0")).await?, server })
     }
 
     /// A request of that method for that user; `call` names its call and transaction.

@@ -15,7 +15,9 @@ use jackfield_egress::{AdminClient, ClientError, Problem};
 use jackfield_server::clock::SystemClock;
 use jackfield_server::config::environment::Environment;
 use jackfield_server::config::{Config, Overrides};
+use jackfield_server::listen::Inherited;
 use jackfield_server::serve::{self, Server};
+use jackfield_store::{MasterKey, Slow, Store};
 use serde_json::{Value, json};
 
 use crate::artifacts;
@@ -92,6 +94,17 @@ impl Platform {
         let token = server.operator_token.clone().context("a fresh store has a new operator token")?;
         let operator = Operator::new(&format!("http://{}", server.admin), &format!("http://{}", server.hooks), &token)?;
         Ok(Self { operator, server, data })
+    }
+
+    /// On a store in memory that is as slow as the test says.
+    pub async fn start_slow() -> anyhow::Result<(Self, Store, Arc<Slow>)> {
+        let data = tempfile::tempdir()?;
+        let config = config(data.path())?;
+        let (store, slow) = Store::slow(MasterKey::from_bytes([7; 32])).await;
+        let server = serve::start_over(&config, store.clone(), false, Arc::new(SystemClock), Inherited::default()).await?;
+        let token = server.operator_token.clone().context("a fresh store has a new operator token")?;
+        let operator = Operator::new(&format!("http://{}", server.admin), &format!("http://{}", server.hooks), &token)?;
+        Ok((Self { operator, server, data }, store, slow))
     }
 
     /// Ends it in order.

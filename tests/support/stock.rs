@@ -189,7 +189,7 @@ impl Template {
         for (at, digest) in (1_u32..).zip(digests) {
             change = change.version(&Version { number: at, tenant: id.clone(), digest: *digest, ..self.version.clone() });
         }
-        change.platform(|platform| platform.bind(&binding, Expect::Absent)).commit().await?;
+        change.platform(|platform| platform.bind(&binding)).commit().await?;
         Ok(())
     }
 }

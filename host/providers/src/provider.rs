@@ -62,6 +62,9 @@ pub struct Glance {
     /// True where all that are bound must lead to one tenant or to those below it: they say the same thing in several ways, and where they
     /// do not, somebody lies.
     pub must_agree: bool,
+    /// Of the addresses those that somebody whom the connection trusts names in so many words. Each must lead somewhere by itself: a
+    /// request that says whose it is must not become somebody else's because the name is misspelt.
+    pub named: Vec<Address>,
     /// Which release the request asks for, by alias or number, where a provider has a word for that.
     pub release: Option<String>,
     /// Where in a contact it belongs, if one of our URLs was called back.

@@ -14,6 +14,7 @@ use jackfield_egress::guest::Gate;
 use jackfield_providers::provider::Reply;
 use jackfield_runtime::Runtime;
 use jackfield_store::Store;
+use tokio_util::task::TaskTracker;
 
 use crate::admin::gate::Rehearsals;
 use crate::config::telemetry::Telemetry;
@@ -62,6 +63,8 @@ pub struct App {
     pub keeping: Keeping,
     /// What it takes to run invocations again.
     pub captures: Captures,
+    /// The events that walk now, whether or not anybody still waits for them.
+    pub walks: TaskTracker,
     /// What was answered and is not written down yet.
     pub behind: Behind,
     /// How the process does, and how near its end it is.
@@ -100,6 +103,7 @@ impl App {
             tail: Tail::default(),
             order: Order::default(),
             keeping: Keeping::new(keep_most),
+            walks: TaskTracker::new(),
             behind: Behind::default(),
             health: Health::default(),
             memory: OnceLock::new(),

@@ -37,6 +37,7 @@ use tracing::Instrument as _;
 use tracing::field::display;
 
 use crate::app::App;
+use crate::in_flight::Seat;
 use crate::metrics::step::{Step, timed, timed_now};
 
 pub(crate) use commit::unwritten;
@@ -110,16 +111,20 @@ impl Answered {
     }
 }
 
-/// Walks one event.
-pub async fn answer(app: &Arc<App>, received: Received) -> Answered {
+/// Walks one event. It holds the seat for as long as it walks, whether or not anybody still waits for it.
+pub async fn answer(app: &Arc<App>, received: Received, seat: Seat) -> Answered {
     let connection = received.connection.clone();
     let begun = received.begun;
-    let (answered, provider) = in_time(app, received).await;
+    let (answered, provider) = in_time(app, received, seat).await;
     let answered = match answered {
         Ok(answered) => answered,
         Err(Stopped::TurnedAway(turned_away)) => turned_away.answer(app, &connection),
         Err(Stopped::Store(fault)) => {
             tracing::error!(%connection, %fault, "the store failed; the connection's static document leaves instead");
+            the_static_one(app, &connection)
+        }
+        Err(Stopped::Panicked) => {
+            tracing::error!(%connection, "the walk panicked; the connection's static document leaves instead");
             the_static_one(app, &connection)
         }
         Err(Stopped::TooSlow) => {
@@ -136,28 +141,33 @@ fn the_static_one(app: &App, connection: &ConnectionId) -> Answered {
     app.statics.of(connection).map_or(Answered::Bare(http::StatusCode::SERVICE_UNAVAILABLE), |reply| Answered::Reply(reply.into()))
 }
 
-/// Walks, and ends waiting just before the provider does. What is late goes on behind: it may be durable a moment later, and then a
-/// retry gets it; a commit that is broken off would be neither done nor undone.
-async fn in_time(app: &Arc<App>, received: Received) -> (Result<Answered, Stopped>, Option<&'static str>) {
+/// Walks, and ends waiting just before the provider does. The walk is a task of its own and always goes to its end, also where the
+/// provider hangs up before: what is late may be durable a moment later, and then a retry gets it; a commit that is broken off would
+/// be neither done nor undone.
+async fn in_time(app: &Arc<App>, received: Received, seat: Seat) -> (Result<Answered, Stopped>, Option<&'static str>) {
     let deadline = Arc::new(Deadline::default());
     let begun = received.begun;
     let (walker, told) = (Arc::clone(app), Arc::clone(&deadline));
     let span = tracing::Span::current();
-    let mut walking = Box::pin(async move { walk(&walker, received, &told).await }.instrument(span));
+    let walking = async move {
+        let walked = walk(&walker, received, &told).await;
+        drop(seat);
+        walked
+    };
+    let mut walking = app.walks.spawn(walking.instrument(span));
     let first = tokio::time::timeout_at((begun + UNKNOWN_PATIENCE).into(), &mut walking).await;
-    let answered = match (first, deadline.provider.get()) {
-        (Ok(answered), _) => answered,
-        (Err(_), None) => Err(Stopped::TooSlow),
+    let ended = match (first, deadline.provider.get()) {
+        (Ok(ended), _) => Some(ended),
+        (Err(_), None) => None,
         (Err(_), Some((_, ms))) => {
             let until = begun + Duration::from_millis(*ms).saturating_sub(LAST_MOMENT).max(UNKNOWN_PATIENCE);
-            match tokio::time::timeout_at(until.into(), &mut walking).await {
-                Ok(answered) => answered,
-                Err(_) => {
-                    tokio::spawn(walking);
-                    Err(Stopped::TooSlow)
-                }
-            }
+            tokio::time::timeout_at(until.into(), &mut walking).await.ok()
         }
+    };
+    let answered = match ended {
+        Some(Ok(answered)) => answered,
+        Some(Err(_)) => Err(Stopped::Panicked),
+        None => Err(Stopped::TooSlow),
     };
     (answered, deadline.provider.get().map(|(name, _)| *name))
 }
@@ -172,6 +182,8 @@ struct Deadline {
 enum Stopped {
     /// Nothing was durable before the provider would have given up.
     TooSlow,
+    /// A mistake of ours.
+    Panicked,
     /// Before the signature held, or at an address that is nobody's.
     TurnedAway(TurnedAway),
     /// Ours.

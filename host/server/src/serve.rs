@@ -70,6 +70,17 @@ pub async fn start_on(config: &Config, environment: &Environment, clock: Arc<dyn
     machine::demand(config, &runtime_settings(config, [0; 32]))?;
     let (master, new_master_key) = master_key(config, environment)?;
     let store = Store::open(&config.data.join("store"), master).await?;
+    start_over(config, store, new_master_key, clock, sockets).await
+}
+
+/// Starts it over a store that is open.
+pub async fn start_over(
+    config: &Config,
+    store: Store,
+    new_master_key: bool,
+    clock: Arc<dyn Clock>,
+    sockets: Inherited,
+) -> anyhow::Result<Server> {
     let settings = runtime_settings(config, *store.platform().node_key().await?);
     let runtime = Runtime::start(settings, store.blobs())?;
     quarantine::check(&runtime, config.compile.quarantine).await?;
@@ -148,6 +159,8 @@ impl Server {
         let _ = self.stop.send(true);
         let closing = async {
             let _ = tokio::time::timeout(BACKGROUND_PATIENCE, async { while self.tasks.join_next().await.is_some() {} }).await;
+            self.app.walks.close();
+            self.app.walks.wait().await;
             self.app.behind.written().await;
             self.app.captures.written().await;
             self.app.quotas.end().await;

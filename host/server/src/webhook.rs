@@ -112,10 +112,10 @@ async fn take(app: Arc<App>, connection: ConnectionId, tail: String, peer: Optio
         }
     };
     // A stranger who sends slowly holds a socket and no seat: it is taken once the request is whole.
-    let Some(_seat) = app.in_flight.enter() else { return overloaded(&app, &connection) };
+    let Some(seat) = app.in_flight.enter() else { return overloaded(&app, &connection) };
     let is_function = connect::function(&tail).is_some();
     let received = Received { connection, tail, method: parts.method, path_and_query, headers: parts.headers, body, peer, at, begun };
-    match answer(&app, received).await {
+    match answer(&app, received, seat).await {
         // AWS's clients ask for functions that are not there, and must be told so in their own words.
         Answered::Bare(status) if is_function => reply_of(Connect.refuse(status.as_u16()).into()),
         Answered::Bare(status) => status.into_response(),

@@ -10,11 +10,12 @@ use std::sync::Arc;
 
 use jackfield_domain::id::TenantId;
 use jackfield_domain::ports::rows::{BATCH_WRITES_MAX, Batch, CommitError, Expect, Write};
+use jackfield_domain::tenant::address::Address;
 use serde_json::Value;
 
 use crate::fault::{StoreFault, uncommitted};
 use crate::keys::{self, Range, Table};
-use crate::platform::split_owner;
+use crate::platform::{PlatformStore, split_owner};
 use crate::seal::{Keyring, is_tombstone, tombstone};
 use crate::things;
 use crate::{Shared, TenantStore};
@@ -63,7 +64,8 @@ async fn finish(shared: &Arc<Shared>, tenant: &TenantId) -> Result<(), CommitErr
         split_owner(key, value).is_ok_and(|(owner, _)| owner == *tenant)
     })
     .await?;
-    for table in [Table::Binding, Table::Released, Table::Token, Table::Call, Table::ContactHome, Table::Live] {
+    let_go(shared, tenant).await?;
+    for table in [Table::Released, Table::Token, Table::Call, Table::ContactHome, Table::Live] {
         let whose = |value: &Value| names_tenant(table, value, tenant);
         let range = Range::of_prefix(keys::platform(table, &[]));
         remove_where(shared, &range, |_, value| serde_json::from_slice(value).is_ok_and(|value| whose(&value))).await?;
@@ -73,9 +75,36 @@ async fn finish(shared: &Arc<Shared>, tenant: &TenantId) -> Result<(), CommitErr
     shared.rows.commit(Batch { writes: vec![put] }).await
 }
 
+/// Takes the tenant out of every address. What it held is the oldest other claim's, if there is one; what it claimed is no more contested
+/// by it. Whoever binds or proves one in the same moment meets a conflict here, and it is looked at again.
+async fn let_go(shared: &Arc<Shared>, tenant: &TenantId) -> Result<(), CommitError> {
+    let platform = PlatformStore { shared: Arc::clone(shared) };
+    let mut after: Option<Address> = None;
+    loop {
+        let page = platform.bindings(after.as_ref(), STEP).await.map_err(uncommitted)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        let mut reached = Some(last.row.address.clone());
+        for found in page.into_iter().filter(|found| found.row.everybody().any(|one| one == tenant)) {
+            let change = match found.row.clone().without(tenant) {
+                Some(left) => platform.change().rebind(&found.row, &left, Expect::Revision(found.revision)),
+                None => platform.change().unbind(&found.row, Expect::Revision(found.revision)),
+            };
+            match change.commit().await {
+                Ok(()) => {}
+                Err(CommitError::Conflict { .. }) => {
+                    reached.clone_from(&after);
+                    break;
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        after = reached;
+    }
+}
+
 fn names_tenant(table: Table, value: &Value, tenant: &TenantId) -> bool {
     let named = match table {
-        Table::Binding | Table::Live | Table::Released => value.get("tenant"),
+        Table::Live | Table::Released => value.get("tenant"),
         Table::Token => value.get("reach").and_then(|reach| reach.get("tenant")),
         Table::Call => value.get(0),
         _ => Some(value),

@@ -56,6 +56,7 @@ pub enum Table {
     Record = b'O',
     StateBytes = b'B',
     TenantBinding = b'J',
+    TenantClaim = b'j',
     TenantConnection = b'K',
     Child = b'L',
     Quota = b'q',
@@ -69,7 +70,7 @@ pub enum Table {
 
 impl Table {
     /// All of them.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 42] = [
         Self::Meta,
         Self::Tenant,
         Self::Connection,
@@ -102,6 +103,7 @@ impl Table {
         Self::Record,
         Self::StateBytes,
         Self::TenantBinding,
+        Self::TenantClaim,
         Self::TenantConnection,
         Self::Child,
         Self::Quota,
@@ -119,7 +121,7 @@ impl Table {
             Self::Meta => "store record",
             Self::Tenant => "tenant",
             Self::Connection | Self::TenantConnection => "connection",
-            Self::Binding | Self::TenantBinding => "address",
+            Self::Binding | Self::TenantBinding | Self::TenantClaim => "address",
             Self::Token => "token",
             Self::Call => "call",
             Self::ContactHome => "contact's tenant",

@@ -27,6 +27,8 @@ pub use backend::conformance;
 pub use backend::groups::GroupFigures;
 #[cfg(any(test, feature = "power-cut"))]
 pub use backend::power_cut;
+#[cfg(any(test, feature = "power-cut"))]
+pub use backend::slow::Slow;
 pub use captures::Segment;
 pub use change::{Change, Counter};
 pub use fault::StoreFault;
@@ -118,6 +120,13 @@ impl Store {
     /// In memory, for tests: it does everything but survive.
     pub async fn memory(master: MasterKey) -> Self {
         Self::over(Arc::new(backend::memory::Memory::default()), Arc::new(blobs::KeptBlobs::memory()), master)
+    }
+
+    /// In memory, with a switch that makes it as slow as a disk can be.
+    #[cfg(any(test, feature = "power-cut"))]
+    pub async fn slow(master: MasterKey) -> (Self, Arc<Slow>) {
+        let slow = Arc::new(Slow::default());
+        (Self::over(slow.clone(), Arc::new(blobs::KeptBlobs::memory()), master), slow)
     }
 
     /// Over backends of the caller's choice.

@@ -2,7 +2,8 @@
 //!
 //! The admin API makes releases with [`inherit`] and shows [`in_force`]. The nearest level wins, except under the names in [`CEILINGS`]: what
 //! a tenant may do is set above it, so there a value can be narrowed below and never widened. A switch that is off stays off, a number is
-//! the least, and of a list only what every level has is left. Both functions walk by one rule, so that what is shown is what runs.
+//! the least, and of a list only what every level has is left; a text is as it stands above, and a value keeps its shape. Both functions
+//! walk by one rule, so that what is shown is what runs.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -90,19 +91,34 @@ fn escaped(name: &str) -> String {
 }
 
 fn lay_over(all: &mut Vec<InForce>, by: &str, pointer: String, value: &Value) {
+    let is_ceiling = is_ceiling(&pointer);
+    let is_about = |known: &InForce| known.pointer == pointer || is_inside(&known.pointer, &pointer) || is_inside(&pointer, &known.pointer);
+    let says_something = |value: &Value| value.as_object().is_none_or(|members| !members.is_empty());
+    let mut of_another_shape = all.iter_mut().filter(|known| known.pointer != pointer && is_about(known) && says_something(&known.value));
+    if let Some(known) = of_another_shape.next().filter(|_| is_ceiling) {
+        // Under a ceiling it would take away what stands there: the next level would have it all.
+        known.narrowed = says_something(value).then(|| Asked { by: by.to_owned(), value: value.clone() });
+        return;
+    }
     // An object where a plain value stood, or the other way round, replaces all of it.
-    let inside = format!("{pointer}/");
-    all.retain(|known| !known.pointer.starts_with(&inside) && !pointer.starts_with(&format!("{}/", known.pointer)));
+    all.retain(|known| known.pointer == pointer || !is_about(known));
     let Some(known) = all.iter_mut().find(|known| known.pointer == pointer) else {
         return all.push(InForce { pointer, value: value.clone(), from: by.to_owned(), narrowed: None });
     };
-    let is_ceiling = CEILINGS.iter().any(|name| pointer.strip_prefix('/').is_some_and(|rest| rest.split('/').next() == Some(name)));
     let left = if is_ceiling { least(&known.value, value) } else { value.clone() };
     if left != known.value {
         by.clone_into(&mut known.from);
         known.value = left;
     }
     known.narrowed = (is_ceiling && known.value != *value).then(|| Asked { by: by.to_owned(), value: value.clone() });
+}
+
+fn is_inside(pointer: &str, object: &str) -> bool {
+    pointer.strip_prefix(object).is_some_and(|rest| rest.starts_with('/'))
+}
+
+fn is_ceiling(pointer: &str) -> bool {
+    CEILINGS.iter().any(|name| pointer.strip_prefix('/').is_some_and(|rest| rest.split('/').next() == Some(name)))
 }
 
 /// What both allow.
@@ -112,9 +128,8 @@ fn least(above: &Value, own: &Value) -> Value {
         (Value::Number(high), Value::Number(low)) if high.as_f64() < low.as_f64() => above.clone(),
         (Value::Number(_), Value::Number(_)) => own.clone(),
         (Value::Array(above), Value::Array(own)) => own.iter().filter(|item| above.contains(item)).cloned().collect(),
-        // Two kinds cannot be compared, so what stands above counts.
-        _ if std::mem::discriminant(above) != std::mem::discriminant(own) => above.clone(),
-        _ => own.clone(),
+        // Texts say nothing of more or less, and two kinds cannot be compared, so what stands above counts.
+        _ => above.clone(),
     }
 }
 
@@ -173,6 +188,43 @@ mod tests {
         assert_eq!(inherit(&[level("x", &other), level("y", &one)]), one);
     }
 
+    #[test]
+    fn a_ceiling_keeps_its_shape_whatever_is_written_below_it() {
+        let above = json!({"features": {"recording": false, "tier": "basic"}, "limits": {"calls": 2}});
+        for own in [
+            json!({"features": {}}),
+            json!({"features": 1}),
+            json!({"features": {"recording": {"on": true}, "tier": "premium"}}),
+            json!({"limits": {"calls": {"x": 1}}, "features": null}),
+        ] {
+            let flow = json!({"features": {"recording": true}, "limits": {"calls": 50}});
+            let levels = [level("platform", &above), level("sub", &own), level("flow main", &flow)];
+            assert_eq!(inherit(&levels), above, "{own}");
+            let is_empty = own == json!({"features": {}});
+            assert_eq!(widened(&levels[..1], levels[1]).is_none(), is_empty, "{own}: whoever asks for more is told");
+        }
+    }
+
+    #[test]
+    fn an_empty_object_is_no_ceiling() {
+        let (empty, own) = (json!({"features": {}}), json!({"features": {"chat": true}}));
+        assert_eq!(inherit(&[level("x", &empty), level("y", &own)]), own);
+        assert_eq!(inherit(&[level("y", &own), level("x", &empty)]), own);
+    }
+
+    /// The leaves of the one that the other does not hold to: absent, or of another kind, or more.
+    fn exceeds(above: &Value, own: &Value) -> bool {
+        match (above, own) {
+            (Value::Object(above), Value::Object(own)) => {
+                above.iter().any(|(name, above)| own.get(name).is_none_or(|own| exceeds(above, own)))
+            }
+            (Value::Bool(above), Value::Bool(own)) => *own && !*above,
+            (Value::Number(above), Value::Number(own)) => own.as_f64() > above.as_f64(),
+            (Value::Array(above), Value::Array(own)) => own.iter().any(|item| !above.contains(item)),
+            (above, own) => above != own,
+        }
+    }
+
     fn settings() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             any::<bool>().prop_map(Value::from),
@@ -186,6 +238,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn nobody_below_has_more_than_the_first_level_says(above in settings(), below in proptest::collection::vec(settings(), 0..4)) {
+            let (above, below): (Value, Vec<Value>) =
+                (json!({"features": above}), below.into_iter().map(|own| json!({"features": own})).collect());
+            let levels: Vec<Level<'_>> = std::iter::once(&above).chain(&below).map(|value| level("x", value)).collect();
+            let first = inherit(&levels[..1]);
+            prop_assert!(!exceeds(&first, &inherit(&levels)), "{first} became {}", inherit(&levels));
+        }
+
         #[test]
         fn beside_the_ceilings_it_is_the_plain_merge(levels in proptest::collection::vec(settings(), 0..4)) {
             let named: Vec<Level<'_>> = levels.iter().map(|value| level("x", value)).collect();

@@ -110,6 +110,7 @@ pub(super) fn glance(raw: &Raw<'_>) -> Result<Glance, Unreadable> {
     Ok(Glance {
         addresses,
         must_agree: false,
+        named: Vec::new(),
         account: text(&body, &format!("{DATA}/InstanceARN")),
         step: step(&body)?,
         release: qualifier(raw)?,

@@ -56,13 +56,19 @@ pub(super) fn glance(raw: &Raw<'_>, connection: &Connection) -> Result<Glance, U
     let mut addresses = Vec::new();
     addresses.extend(our_side(&body).and_then(|dialled| address_of(channel, &dialled)));
     let header = |name: &str| raw.headers.get(name).and_then(|value| value.to_str().ok());
+    let mut named = Vec::new();
     if options::holds(connection, TRUSTED_PEERS, raw.peer) {
-        let named = header("x-subtenant-id").into_iter().chain(header("x-tenant-id"));
-        addresses.extend(named.filter_map(|named| Address::new(channel, AddressKind::BusinessId, named).ok()));
+        for name in ["x-subtenant-id", "x-tenant-id"] {
+            for value in raw.headers.get_all(name) {
+                let business = value.to_str().ok().and_then(|value| Address::new(channel, AddressKind::BusinessId, value).ok());
+                named.push(business.ok_or(Unreadable::Malformed("x-tenant-id or x-subtenant-id is no name of a business"))?);
+            }
+        }
     }
+    addresses.extend(named.iter().cloned());
     let host = header("host").and_then(|host| host.split(':').next()).filter(|host| host.contains('.'));
     addresses.extend(host.and_then(|host| Address::new(channel, AddressKind::Domain, host).ok()));
-    Ok(Glance { addresses, must_agree: true, account: None, step: step(&body)?, release: text(&body, "/release") })
+    Ok(Glance { addresses, must_agree: true, named, account: None, step: step(&body)?, release: text(&body, "/release") })
 }
 
 fn our_side(body: &Value) -> Option<String> {

@@ -70,7 +70,7 @@ pub(crate) fn glance(raw: &Raw<'_>, account: &'static str) -> Result<Glance, Unr
         Hook::Whisper => Vec::new(),
         _ => our_side(&form)?.and_then(address_of).into_iter().collect(),
     };
-    Ok(Glance { addresses, must_agree: false, release: None, account: form.one(account)?.map(str::to_owned), step })
+    Ok(Glance { addresses, must_agree: false, named: Vec::new(), release: None, account: form.one(account)?.map(str::to_owned), step })
 }
 
 /// What it says.

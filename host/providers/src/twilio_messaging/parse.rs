@@ -60,6 +60,7 @@ pub(super) fn glance(raw: &Raw<'_>) -> Result<Glance, Unreadable> {
     let ours = form.one(hook.sides().0)?;
     Ok(Glance {
         must_agree: false,
+        named: Vec::new(),
         addresses: ours.and_then(address_of).into_iter().collect(),
         account: form.one(ACCOUNT)?.map(str::to_owned),
         release: None,

@@ -20,6 +20,7 @@ use jackfield_store::Found;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
+use super::addresses;
 use super::door::body::Body;
 use super::door::guard::Inside;
 use super::door::problem::{Problem, uncommitted, unread};
@@ -31,8 +32,6 @@ use crate::app::App;
 
 /// Providers' secrets are 32 to 64 characters; this leaves room without inviting a file.
 const SECRET_CHARS_MAX: usize = 256;
-/// Addresses of one tenant that are looked through before a connection is deleted.
-const BINDINGS_MAX: usize = 100_000;
 
 /// A secret on its way in.
 #[derive(Debug, Serialize, Deserialize)]
@@ -309,9 +308,9 @@ pub(crate) async fn delete(State(app): State<Arc<App>>, inside: Inside) -> Answe
     let mut owners = vec![inside.tenant.id.clone()];
     owners.extend(tenants::below(&app, &inside.tenant.id).await?.into_iter().map(|found| found.row.id));
     for owner in owners {
-        let bindings = platform.bindings_of(&owner, BINDINGS_MAX).await.map_err(unread)?;
-        if let Some(binding) = bindings.iter().find(|binding| binding.connection == found.row.id) {
-            let detail = format!("address {} of tenant {owner} answers through it; release it first", binding.address);
+        let bindings = addresses::held_or_claimed(&app, &owner).await?;
+        if let Some(binding) = bindings.iter().find(|binding| binding.connections().any(|id| *id == found.row.id)) {
+            let detail = format!("address {} of tenant {owner} answers through it, or is to; release or move it first", binding.address);
             return Err(Problem::at(Code::InUse, "connection", detail));
         }
     }

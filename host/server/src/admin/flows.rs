@@ -18,7 +18,7 @@ use jackfield_domain::tenant::directory::ENTRIES_MAX;
 use jackfield_store::{Found, RoutesRow, SettingsRow};
 use serde::{Deserialize, Serialize};
 
-use super::addresses::BINDINGS_MAX;
+use super::addresses;
 use super::door::body::Body;
 use super::door::guard::Inside;
 use super::door::problem::{Problem, uncommitted, unread};
@@ -144,9 +144,10 @@ pub(crate) async fn delete(State(app): State<Arc<App>>, inside: Inside) -> Answe
     let found = named(&inside).await?;
     let expect = inside.asked.expect(Some(&found))?;
     let name = found.row.name.clone();
-    let bindings = app.store.platform().bindings_of(&inside.tenant.id, BINDINGS_MAX).await.map_err(unread)?;
-    if let Some(binding) = bindings.iter().find(|binding| binding.flow == name) {
-        return Err(Problem::at(Code::InUse, "flow", format!("address {} goes to flow {name}; release or move it first", binding.address)));
+    let bindings = addresses::held_or_claimed(&app, &inside.tenant.id).await?;
+    if let Some(binding) = bindings.iter().find(|binding| binding.flows().any(|flow| *flow == name)) {
+        let detail = format!("address {} goes to flow {name}, or is to; release or move it first", binding.address);
+        return Err(Problem::at(Code::InUse, "flow", detail));
     }
     let edit = history::edit(&app, &inside, format!("flow/{name}"), Some(&found.row), None)?;
     let change = || {

@@ -18,6 +18,7 @@ use jackfield_domain::tenant::{DEPTH_MAX, Standing, Tenant};
 use jackfield_store::Found;
 use serde::{Deserialize, Serialize};
 
+use super::addresses;
 use super::door::body::Body;
 use super::door::guard::{Asked, Inside};
 use super::door::problem::{Problem, uncommitted, unread};
@@ -212,8 +213,8 @@ pub(crate) async fn erase(State(app): State<Arc<App>>, inside: Inside) -> Answer
     if let Some(child) = platform.children(&tenant.id, 1).await.map_err(unread)?.first() {
         return Err(Problem::at(Code::InUse, "tenant", format!("tenant {} is above tenant {}; erase that first", tenant.id, child.row.id)));
     }
-    if let Some(binding) = platform.bindings_of(&tenant.id, 1).await.map_err(unread)?.first() {
-        let detail = format!("address {} still goes to tenant {}; release it first", binding.address, tenant.id);
+    if let Some(binding) = addresses::held_or_claimed(&app, &tenant.id).await?.first() {
+        let detail = format!("address {} still goes to tenant {}, or is claimed by it; release it first", binding.address, tenant.id);
         return Err(Problem::at(Code::InUse, "tenant", detail));
     }
     platform.erase(&tenant.id).await.map_err(uncommitted)?;

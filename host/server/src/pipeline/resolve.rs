@@ -9,6 +9,7 @@ use jackfield_domain::contact::Moment;
 use jackfield_domain::fallback::last_words;
 use jackfield_domain::id::TenantId;
 use jackfield_domain::ports::rows::{CommitError, Expect};
+use jackfield_domain::quota::things::Thing;
 use jackfield_domain::tenant::address::{Binding, route};
 use jackfield_domain::tenant::connection::Connection;
 use jackfield_providers::provider::{Glance, Provider, Raw, provider};
@@ -16,6 +17,7 @@ use jackfield_store::{Found, StoreFault};
 
 use super::{Received, Stopped, TurnedAway};
 use crate::app::App;
+use crate::quota::things::{self, Counting};
 
 /// Step 2's gift.
 pub(super) struct Resolved {
@@ -73,14 +75,15 @@ async fn bound(
     now: Moment,
 ) -> Result<Option<Bound>, StoreFault> {
     let mut first: Option<Bound> = None;
+    let mut misnamed = glance.named.clone();
     for address in route::candidates(&connection.id, &glance.addresses) {
         let Some(kept) = app.store.platform().binding(&address).await? else { continue };
-        let Some(binding) = kept.row.clone().through(&connection.id, now) else { continue };
-        // A claim may be of somebody who is gone, and one's own word displaces nobody.
-        let displaces = binding.tenant != kept.row.tenant;
-        if displaces && (!provider.vouches() || app.known.of(&binding.tenant).await?.is_none()) {
+        let Some(binding) = kept.row.clone().through(&connection.id, provider.vouches(), now) else { continue };
+        // Names of connections are given again: whoever has this one now answers for its own tenants and those below them alone.
+        if !is_within(app, &binding.tenant, &connection.tenant).await? {
             continue;
         }
+        misnamed.retain(|named| *named != address);
         match &first {
             None if !glance.must_agree => return Ok(Some(Bound { binding, kept })),
             None => first = Some(Bound { binding, kept }),
@@ -90,7 +93,7 @@ async fn bound(
             Some(_) => return Ok(None),
         }
     }
-    Ok(first)
+    Ok(first.filter(|_| misnamed.is_empty()))
 }
 
 /// True where the one is the other, or stands below it.
@@ -106,16 +109,26 @@ pub(super) fn keep_proof(app: &Arc<App>, bound: &Bound) {
     }
     let (app, binding, kept) = (Arc::clone(app), bound.binding.clone(), bound.kept.clone());
     tokio::spawn(async move {
-        let platform = app.store.platform();
-        let mut change = platform.change().bind(&binding, Expect::Revision(kept.revision)).assigned(&binding.address);
-        if binding.tenant != kept.row.tenant {
-            tracing::warn!(address = %binding.address, from = %kept.row.tenant, to = %binding.tenant, "a proof displaced a claim");
-            change = change.unlisted(&kept.row.tenant, &binding.address);
-        }
-        match change.commit().await {
-            // Another contact has shown it meanwhile.
-            Ok(()) | Err(CommitError::Conflict { .. }) => {}
-            Err(fault) => tracing::error!(%fault, "what a contact has shown of an address could not be kept"),
+        if let Err(why) = write_proof(&app, &binding, &kept).await {
+            tracing::error!(%why, "what a contact has shown of an address could not be kept");
         }
     });
+}
+
+async fn write_proof(app: &App, binding: &Binding, kept: &Found<Binding>) -> Result<(), String> {
+    let platform = app.store.platform();
+    let mut change = platform.change().rebind(&kept.row, binding, Expect::Revision(kept.revision)).assigned(&binding.address);
+    let lost = kept.row.everybody().filter(|tenant| binding.everybody().all(|left| left != *tenant));
+    for tenant in lost {
+        tracing::warn!(address = %binding.address, from = %tenant, to = %binding.tenant, "a proof ended a claim");
+        // One that is gone gave back what it had when it went.
+        let Some(around) = app.known.of(tenant).await.map_err(|fault| fault.to_string())? else { continue };
+        let counting = Counting::of(&app.store, &things::path(&around.tenant), &[(Thing::Addresses, -1)]).await;
+        change = counting.map_err(|problem| format!("{problem:?}"))?.put(change);
+    }
+    match change.commit().await {
+        // Another contact has shown it meanwhile.
+        Ok(()) | Err(CommitError::Conflict { .. }) => Ok(()),
+        Err(fault) => Err(fault.to_string()),
+    }
 }

@@ -85,7 +85,8 @@ impl Desk {
     async fn hear(self: &Arc<Self>, bytes: Bytes, came_from: SocketAddr, tried: impl AsyncFnOnce(Bytes)) -> Option<Response> {
         let message = Message::read(&bytes)?;
         let connection = self.connection_of(came_from).await?;
-        let key = message.transaction()?;
+        // What identifies a transaction is the sender's to choose: nobody may meet another's.
+        let key = format!("{} {} {}", connection.id, came_from.ip(), message.transaction()?);
         let tag = tag_of(&key);
         let plain = |code: u16, phrase: &str, own: &[(&str, &str)]| {
             let own: Vec<(String, String)> = own.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -123,7 +124,7 @@ impl Desk {
         let respond = |code: u16, own: &[(String, String)]| message.response(code, phrase(code), came_from, tag, own);
         let retry_after = [("retry-after".to_owned(), RETRY_AFTER_S.to_owned())];
         let seat = self.app.in_flight.enter().filter(|_| self.stages.now() < Stage::Closing);
-        let Some(_seat) = seat else { return respond(503, &retry_after) };
+        let Some(seat) = seat else { return respond(503, &retry_after) };
         let received = Received {
             connection: connection.id.clone(),
             tail: "invite".to_owned(),
@@ -136,7 +137,7 @@ impl Desk {
             begun: Instant::now(),
         };
         let span = tracing::error_span!("sip", otel.kind = "server", connection = %connection.id, tenant = Empty, contact = Empty);
-        match answer(&self.app, received).instrument(span).await {
+        match answer(&self.app, received, seat).instrument(span).await {
             Answered::Reply(reply) => respond(reply.status, &reply.headers),
             Answered::Bare(status) if status == StatusCode::NOT_FOUND => respond(404, &[]),
             Answered::Bare(_) => respond(503, &retry_after),

@@ -10,4 +10,6 @@ pub(crate) mod memory;
 #[cfg(any(test, feature = "power-cut"))]
 pub mod power_cut;
 pub(crate) mod sled;
+#[cfg(any(test, feature = "power-cut"))]
+pub(crate) mod slow;
 pub(crate) mod watched;

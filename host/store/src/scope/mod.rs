@@ -3,6 +3,7 @@
 //! A scope is taken once, from [`crate::Store`], and from then on every row is named by its noun and id. What a scope keeps beside
 //! plain rows has a file of its own: contacts with their trails, plugin state, counters.
 
+pub(crate) mod addresses;
 pub(crate) mod contact;
 pub(crate) mod forget;
 pub(crate) mod ledger;

@@ -13,8 +13,6 @@ use jackfield_domain::contact::Contact;
 use jackfield_domain::id::{ConnectionId, ContactId, TenantId};
 use jackfield_domain::ports::rows::{CommitError, Expect, Kept};
 use jackfield_domain::tenant::Tenant;
-use jackfield_domain::tenant::address::life::Released;
-use jackfield_domain::tenant::address::{Address, Binding};
 use jackfield_domain::tenant::connection::Connection;
 use jackfield_domain::tenant::token::Token;
 use serde::de::DeserializeOwned;
@@ -93,23 +91,6 @@ impl PlatformStore {
         Ok(connections)
     }
 
-    /// Who answers at an address.
-    pub async fn binding(&self, address: &Address) -> Result<Option<Found<Binding>>, StoreFault> {
-        self.plain(&keys::platform(Table::Binding, address.to_string().as_bytes())).await
-    }
-
-    /// When an address that had contacts was let go, and by whom.
-    pub async fn released(&self, address: &Address) -> Result<Option<Released>, StoreFault> {
-        Ok(self.plain(&keys::platform(Table::Released, address.to_string().as_bytes())).await?.map(|found| found.row))
-    }
-
-    /// A tenant's addresses, in order, from a copy in its own scope: it is read with every event.
-    pub async fn bindings_of(&self, tenant: &TenantId, limit: usize) -> Result<Vec<Binding>, StoreFault> {
-        let range = Range::of_prefix(keys::tenant(tenant, Table::TenantBinding, &[]));
-        let page = self.shared.rows.scan(&range.from, &range.to, limit, false).await?;
-        page.into_iter().map(|(key, kept)| Ok(plain_row(&key, &kept)?.row)).collect()
-    }
-
     /// A token by its public half.
     pub async fn token(&self, id: &str) -> Result<Option<Found<Token>>, StoreFault> {
         self.plain(&keys::platform(Table::Token, id.as_bytes())).await
@@ -161,7 +142,7 @@ impl PlatformStore {
         crate::erase::erase(&self.shared, tenant).await
     }
 
-    async fn plain<R: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<Found<R>>, StoreFault> {
+    pub(crate) async fn plain<R: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<Found<R>>, StoreFault> {
         match self.shared.rows.get(key).await? {
             Some(kept) => Ok(Some(plain_row(key, &kept)?)),
             None => Ok(None),
@@ -201,7 +182,7 @@ fn opened(key: &[u8], holder: &DataKey, sealed: &[u8]) -> Result<Connection, Sto
     serde_json::from_slice(&holder.open(key, sealed)?).map_err(|error| unreadable(key, &misfit(&error)))
 }
 
-fn plain_row<R: DeserializeOwned>(key: &[u8], kept: &Kept) -> Result<Found<R>, StoreFault> {
+pub(crate) fn plain_row<R: DeserializeOwned>(key: &[u8], kept: &Kept) -> Result<Found<R>, StoreFault> {
     let row = serde_json::from_slice(&kept.value).map_err(|error| unreadable(key, &misfit(&error)))?;
     Ok(Found { row, revision: kept.revision })
 }
@@ -279,42 +260,6 @@ impl PlatformChange {
     /// Refuses the batch where a connection is not as expected.
     pub fn check_connection(mut self, connection: &ConnectionId, expect: Expect) -> Self {
         self.steps.check(keys::platform(Table::Connection, connection.as_str().as_bytes()), expect);
-        self
-    }
-
-    /// Binds an address. An address of another tenant must be unbound first, in the same batch or before.
-    pub fn bind(mut self, binding: &Binding, expect: Expect) -> Self {
-        let text = binding.address.to_string();
-        self.steps.put(keys::platform(Table::Binding, text.as_bytes()), binding, Sealing::None, expect);
-        let copy = keys::tenant(&binding.tenant, Table::TenantBinding, text.as_bytes());
-        self.steps.put(copy, binding, Sealing::None, Expect::Anything);
-        self
-    }
-
-    /// Remembers that an address was let go.
-    pub fn released(mut self, released: &Released) -> Self {
-        let key = keys::platform(Table::Released, released.address.to_string().as_bytes());
-        self.steps.put(key, released, Sealing::None, Expect::Anything);
-        self
-    }
-
-    /// Forgets that it was.
-    pub fn assigned(mut self, address: &Address) -> Self {
-        self.steps.delete(keys::platform(Table::Released, address.to_string().as_bytes()), Expect::Anything);
-        self
-    }
-
-    /// Takes the copy of an address out of the list of a tenant that has it no more.
-    pub fn unlisted(mut self, tenant: &TenantId, address: &Address) -> Self {
-        self.steps.delete(keys::tenant(tenant, Table::TenantBinding, address.to_string().as_bytes()), Expect::Anything);
-        self
-    }
-
-    /// Releases an address.
-    pub fn unbind(mut self, binding: &Binding, expect: Expect) -> Self {
-        let text = binding.address.to_string();
-        self.steps.delete(keys::platform(Table::Binding, text.as_bytes()), expect);
-        self.steps.delete(keys::tenant(&binding.tenant, Table::TenantBinding, text.as_bytes()), Expect::Anything);
         self
     }
 

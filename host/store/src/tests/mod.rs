@@ -187,6 +187,6 @@ async fn settle_in(store: &Store) {
         let number = binding(if name == "acme" { "+18005551001" } else { "+18005552001" }, name);
         let scope = store.tenant(&id(name));
         let change = scope.change().put(&person("ada"), Expect::Absent);
-        change.platform(|rows| rows.connect(&line, Expect::Absent).bind(&number, Expect::Absent)).commit().await.unwrap();
+        change.platform(|rows| rows.connect(&line, Expect::Absent).bind(&number)).commit().await.unwrap();
     }
 }

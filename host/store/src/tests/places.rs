@@ -105,12 +105,12 @@ async fn an_address_belongs_to_one_tenant_and_is_listed_with_it() {
     settle_in(&store).await;
     let platform = store.platform();
     let theirs = binding("+18005551001", "bolt");
-    assert!(matches!(platform.change().bind(&theirs, Expect::Absent).commit().await, Err(CommitError::Conflict { .. })));
+    assert!(matches!(platform.change().bind(&theirs).commit().await, Err(CommitError::Conflict { .. })));
     assert_eq!(platform.binding(&theirs.address).await.unwrap().unwrap().row.tenant, id("acme"));
     assert_eq!(platform.bindings_of(&id("bolt"), 9).await.unwrap(), [binding("+18005552001", "bolt")]);
 
     let ours = platform.binding(&theirs.address).await.unwrap().unwrap();
-    platform.change().unbind(&ours.row, Expect::Revision(ours.revision)).bind(&theirs, Expect::Absent).commit().await.unwrap();
+    platform.change().unbind(&ours.row, Expect::Revision(ours.revision)).bind(&theirs).commit().await.unwrap();
     assert!(platform.bindings_of(&id("acme"), 9).await.unwrap().is_empty());
     assert_eq!(platform.bindings_of(&id("bolt"), 9).await.unwrap().len(), 2);
 }

@@ -2,7 +2,8 @@
 //!
 //! Whoever binds an address claims it; the first contact that a provider verifies through the claim's connection proves it, because only who
 //! has the line at the provider gets its calls. Until then others may claim it through connections of their own, and the first proof
-//! decides. A move waits for a time or for the first verified contact through the new connection, so that no call falls between two
+//! decides, where the provider vouches for it: a switch of one's own says what it likes, so it serves its holder and ends nobody else's
+//! claim. A move waits for a time or for the first verified contact through the new connection, so that no call falls between two
 //! providers. The resolve step asks [`Binding::through`] for every contact; the admin API writes what people decide.
 //!
 //! Contacts that run stay where they began, whatever becomes of their address.
@@ -101,32 +102,67 @@ impl Binding {
     }
 
     /// As it is for a verified contact through that connection, and after it; none where the connection is nobody's who has the address.
-    pub fn through(self, connection: &ConnectionId, now: Moment) -> Option<Self> {
+    /// `vouches` says whether the connection's provider had to route the line there.
+    pub fn through(self, connection: &ConnectionId, vouches: bool, now: Moment) -> Option<Self> {
         let settled = self.settled(now);
         if settled.connection == *connection {
-            return Some(settled.proved(now));
+            return Some(settled.proved(vouches, now));
         }
         if settled.next.as_ref().is_some_and(|next| next.connection == *connection && next.at.is_none()) {
             let moved = Self { next: settled.next.clone().map(|next| Next { at: Some(now), ..next }), ..settled };
-            return Some(moved.settled(now).proved(now));
+            return Some(moved.settled(now).proved(vouches, now));
         }
-        let claim = settled.rivals.iter().find(|claim| claim.connection == *connection).filter(|_| settled.proven.is_none())?.clone();
-        let Claim { tenant, connection, flow, bound } = claim;
-        // Whose it was before has neither said what it costs nor where it moves.
-        Some(Self { tenant, connection, flow, bound, priority: false, next: None, ..settled }.proved(now))
+        let may_displace = vouches && settled.proven.is_none();
+        let claim = settled.rivals.iter().find(|claim| claim.connection == *connection).filter(|_| may_displace)?.clone();
+        Some(settled.held_by(claim).proved(vouches, now))
     }
 
-    /// After a proof nobody else has a claim.
-    fn proved(self, now: Moment) -> Self {
+    /// After a proof nobody else has a claim. While others have one, nobody's own word is a proof.
+    fn proved(self, vouches: bool, now: Moment) -> Self {
+        if !vouches && !self.rivals.is_empty() {
+            return self;
+        }
         Self { proven: self.proven.or(Some(now)), rivals: Vec::new(), ..self }
     }
 
-    /// What is left when its holder lets it go: the oldest of the other claims, if there is one.
-    pub fn without_holder(self) -> Option<Self> {
-        let mut rivals = self.rivals.into_iter();
-        let Claim { tenant, connection, flow, bound } = rivals.next()?;
-        let rivals = rivals.collect();
-        Some(Self { address: self.address, tenant, connection, flow, bound, priority: false, proven: None, next: None, rivals })
+    /// Whose it was before has neither said what it costs nor where it moves.
+    fn held_by(self, claim: Claim) -> Self {
+        let Claim { tenant, connection, flow, bound } = claim;
+        Self { tenant, connection, flow, bound, priority: false, proven: None, next: None, ..self }
+    }
+
+    /// What is left when a tenant lets it go: without its claim and, where it was the holder, with the oldest of the other claims in its
+    /// place, if there is one.
+    pub fn without(mut self, tenant: &TenantId) -> Option<Self> {
+        self.rivals.retain(|claim| claim.tenant != *tenant);
+        if self.tenant != *tenant {
+            return Some(self);
+        }
+        let heir = (!self.rivals.is_empty()).then(|| self.rivals.remove(0))?;
+        Some(self.held_by(heir))
+    }
+
+    /// As a tenant sees it that holds or claims it: what would be if it were proven to be its own.
+    pub fn seen_by(&self, tenant: &TenantId) -> Option<Self> {
+        if self.tenant == *tenant {
+            return Some(self.clone());
+        }
+        self.rivals.iter().find(|claim| claim.tenant == *tenant).map(|claim| self.clone().held_by(claim.clone()))
+    }
+
+    /// Everybody who says that it is theirs, the holder first.
+    pub fn everybody(&self) -> impl Iterator<Item = &TenantId> {
+        std::iter::once(&self.tenant).chain(self.rivals.iter().map(|claim| &claim.tenant))
+    }
+
+    /// The connections through which it answers, now and after a move that waits.
+    pub fn connections(&self) -> impl Iterator<Item = &ConnectionId> {
+        std::iter::once(&self.connection).chain(self.next.as_ref().map(|next| &next.connection))
+    }
+
+    /// The flows that its contacts go to, now and after a move that waits.
+    pub fn flows(&self) -> impl Iterator<Item = &FlowName> {
+        std::iter::once(&self.flow).chain(self.next.as_ref().map(|next| &next.flow))
     }
 }
 
@@ -153,7 +189,17 @@ mod tests {
     }
 
     fn through(binding: Binding, connection: &str, now: Moment) -> Option<Binding> {
-        binding.through(&connection.parse().unwrap(), now)
+        binding.through(&connection.parse().unwrap(), true, now)
+    }
+
+    #[test]
+    fn a_switch_of_ones_own_serves_its_holder_and_ends_nobodys_claim() {
+        let by_word = |binding: Binding, connection: &str| binding.through(&connection.parse().unwrap(), false, 9);
+        assert_eq!(by_word(binding(), "old").unwrap().proven, Some(9), "where nobody else claims it, a contact is a contact");
+        let contested = Binding { rivals: vec![rival("b", "bs")], ..binding() };
+        assert_eq!(by_word(contested.clone(), "old"), Some(contested.clone()), "served, and still contested");
+        assert_eq!(by_word(contested.clone(), "bs"), None, "and nobody is displaced by it");
+        assert_eq!(through(contested, "bs", 9).unwrap().tenant.as_str(), "b");
     }
 
     #[test]
@@ -187,8 +233,14 @@ mod tests {
     #[test]
     fn what_its_holder_lets_go_is_the_oldest_other_claims() {
         let contested = Binding { rivals: vec![rival("b", "bs"), rival("c", "cs")], ..binding() };
-        let left = contested.without_holder().unwrap();
-        assert_eq!((left.tenant.as_str(), left.rivals.len(), left.proven), ("b", 1, None));
-        assert!(left.without_holder().unwrap().without_holder().is_none());
+        let names = |binding: &Binding| binding.everybody().map(ToString::to_string).collect::<Vec<_>>();
+        let without = |binding: Binding, tenant: &str| binding.without(&tenant.parse().unwrap());
+        assert_eq!(names(&without(contested.clone(), "b").unwrap()), ["acme", "c"]);
+        let left = without(contested.clone(), "acme").unwrap();
+        assert_eq!((names(&left).as_slice(), left.proven, left.priority), (["b".to_owned(), "c".to_owned()].as_slice(), None, false));
+        assert!(without(without(left, "b").unwrap(), "c").is_none());
+        let seen = contested.seen_by(&"c".parse().unwrap()).unwrap();
+        assert_eq!((seen.tenant.as_str(), seen.connection.as_str(), seen.priority), ("c", "cs", false));
+        assert_eq!(contested.seen_by(&"d".parse().unwrap()), None);
     }
 }

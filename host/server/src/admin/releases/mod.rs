@@ -20,6 +20,7 @@ use jackfield_domain::flow::settings::check_schema;
 use jackfield_domain::id::{AliasName, PluginName, TenantId};
 use jackfield_domain::ports::rows::Expect;
 use jackfield_domain::refusal::Code;
+use jackfield_domain::tenant::address::Binding;
 use jackfield_store::Found;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -321,9 +322,10 @@ pub(crate) async fn check_release(
     }
     let mut notes = Vec::new();
     let bindings = app.store.platform().bindings_of(&inside.tenant.id, BINDINGS_MAX).await.map_err(unread)?;
-    let ids: BTreeSet<_> = bindings.into_iter().filter(|binding| binding.flow == flow.name).map(|binding| binding.connection).collect();
+    let ours = bindings.iter().filter(|binding| binding.flows().any(|name| *name == flow.name));
+    let ids: BTreeSet<_> = ours.flat_map(Binding::connections).collect();
     for id in ids {
-        let connection = addresses::connection(app, inside, &id).await?.row;
+        let connection = addresses::connection(app, inside, id).await?.row;
         let degraded = addresses::check(&version.metadata.actions, &connection)?;
         notes.extend(degraded.into_iter().map(|note| format!("through {id}: {note}")));
     }

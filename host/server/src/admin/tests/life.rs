@@ -76,7 +76,7 @@ async fn a_conflict_says_with_what_to_those_who_may_know() {
     let found = api.app.store.platform().binding(&"+18005551234".parse().unwrap()).await.unwrap().unwrap();
     let proven = jackfield_domain::tenant::address::Binding { proven: Some(1), ..found.row };
     let expect = jackfield_domain::ports::rows::Expect::Revision(found.revision);
-    api.app.store.platform().change().bind(&proven, expect).commit().await.unwrap();
+    api.app.store.platform().change().rebind(&proven, &proven, expect).commit().await.unwrap();
     let stranger = api.call(&api.other, Method::POST, "/v1/tenants/other/addresses", theirs.clone()).await;
     assert_eq!(stranger.problem(), (409, "conflict"));
     assert!(!stranger.body.to_string().contains("acme"), "{}", stranger.body);

@@ -4,6 +4,8 @@
 //! connection are written again with each binding, so that a deletion which looked before it meets a conflict instead of leaving an
 //! address that leads nowhere.
 
+mod claims;
+
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -14,13 +16,14 @@ use jackfield_domain::id::{ConnectionId, FlowName, TenantId};
 use jackfield_domain::ports::rows::{CommitError, Expect};
 use jackfield_domain::quota::things::Thing;
 use jackfield_domain::refusal::Code;
-use jackfield_domain::tenant::address::life::{Claim, Next, RIVALS_MAX, Released};
-use jackfield_domain::tenant::address::{Address, Binding, route};
+use jackfield_domain::tenant::address::life::{Next, Released};
+use jackfield_domain::tenant::address::{Address, Binding};
 use jackfield_domain::tenant::connection::Connection;
 use jackfield_providers::provider::provider;
 use jackfield_store::Found;
 use serde::{Deserialize, Serialize};
 
+use self::claims::{bound_already, claim, may_be_claimed, not_in_quarantine, own_lines_only};
 use super::door::body::Body;
 use super::door::guard::{Asked, Inside};
 use super::door::moment;
@@ -41,9 +44,9 @@ const RACES_MAX: usize = 10;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewBinding {
-    address: Address,
-    connection: ConnectionId,
-    flow: FlowName,
+    pub(super) address: Address,
+    pub(super) connection: ConnectionId,
+    pub(super) flow: FlowName,
     /// No quota bars its contacts. Set only from above the tenant; what is absent stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     priority: Option<bool>,
@@ -74,40 +77,71 @@ pub(crate) struct Batch {
     flow: FlowName,
 }
 
-/// A binding with what the provider will do in a lesser way than the plugin asks.
+/// A binding as one of those who hold or claim it may see it, with what the provider will do in a lesser way than the plugin asks.
 #[derive(Debug, Serialize)]
-struct View {
+pub(super) struct View {
     #[serde(flatten)]
     binding: Binding,
+    /// Somebody else says that it is theirs, too. Who, the platform alone learns, in `rivals`.
+    #[serde(skip_serializing_if = "is_false")]
+    contested: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+impl View {
+    pub(super) fn of(mut binding: Binding, asked: &Asked, notes: Vec<String>) -> Self {
+        let contested = !binding.rivals.is_empty();
+        if !asked.principal.is_platform() {
+            binding.rivals.clear();
+        }
+        Self { binding, contested, notes }
+    }
 }
 
 pub(crate) async fn list(State(app): State<Arc<App>>, inside: Inside) -> Answer {
     let query = inside.asked.query(&["after", "limit"])?;
     let limit = super::door::guard::limit(query.get("limit").copied())?;
     let after = query.get("after").copied().unwrap_or_default();
-    let all = app.store.platform().bindings_of(&inside.tenant.id, BINDINGS_MAX).await.map_err(unread)?;
-    let items: Vec<_> = all.into_iter().filter(|binding| binding.address.to_string().as_str() > after).take(limit).collect();
-    let next = items.last().filter(|_| items.len() >= limit).map(|last| last.address.to_string());
+    let mut all = held_or_claimed(&app, &inside.tenant.id).await?;
+    all.sort_by_cached_key(|binding| binding.address.to_string());
+    all.retain(|binding| binding.address.to_string().as_str() > after);
+    all.truncate(limit);
+    let items: Vec<View> = all.into_iter().map(|binding| View::of(binding, &inside.asked, Vec::new())).collect();
+    let next = items.last().filter(|_| items.len() >= limit).map(|last| last.binding.address.to_string());
     reply::plain(serde_json::json!({ "items": items, "next": next }))
 }
 
-async fn own(app: &App, inside: &Inside) -> Result<Found<Binding>, Problem> {
-    let address: Address = inside.asked.part("address")?;
-    let found = app.store.platform().binding(&address).await.map_err(unread)?;
-    found.filter(|found| found.row.tenant == inside.tenant.id).ok_or_else(|| Problem::not_found("address", &address))
+/// What a tenant holds, and what it claims beside another.
+pub(crate) async fn held_or_claimed(app: &App, tenant: &TenantId) -> Result<Vec<Binding>, Problem> {
+    let platform = app.store.platform();
+    let mut all = platform.bindings_of(tenant, BINDINGS_MAX).await.map_err(unread)?;
+    all.extend(platform.claims_of(tenant, BINDINGS_MAX).await.map_err(unread)?);
+    Ok(all)
+}
+
+/// An address as everybody has it, if the tenant holds or claims it.
+pub(super) async fn named(app: &App, inside: &Inside, address: &Address) -> Result<Found<Binding>, Problem> {
+    let found = app.store.platform().binding(address).await.map_err(unread)?;
+    let is_ours = |found: &Found<Binding>| found.row.everybody().any(|one| *one == inside.tenant.id);
+    found.filter(is_ours).ok_or_else(|| Problem::not_found("address", address))
 }
 
 pub(crate) async fn show(State(app): State<Arc<App>>, inside: Inside) -> Answer {
     inside.asked.no_query()?;
-    let found = own(&app, &inside).await?;
-    reply::row(StatusCode::OK, &found.row, found.revision)
+    let found = named(&app, &inside, &inside.asked.part("address")?).await?;
+    let seen = found.row.seen_by(&inside.tenant.id).ok_or_else(|| Problem::not_found("address", &found.row.address))?;
+    reply::row(StatusCode::OK, &View::of(seen, &inside.asked, Vec::new()), found.revision)
 }
 
 pub(crate) async fn bind(State(app): State<Arc<App>>, inside: Inside, Body(new): Body<NewBinding>) -> Answer {
     inside.asked.no_query()?;
-    if app.store.platform().bindings_of(&inside.tenant.id, BINDINGS_MAX).await.map_err(unread)?.len() >= BINDINGS_MAX {
+    if held_or_claimed(&app, &inside.tenant.id).await?.len() >= BINDINGS_MAX {
         return Err(Problem::new(Code::LimitReached, format!("a tenant has at most {BINDINGS_MAX} addresses")));
     }
     write(&app, &inside, new, StatusCode::CREATED).await
@@ -115,7 +149,12 @@ pub(crate) async fn bind(State(app): State<Arc<App>>, inside: Inside, Body(new):
 
 pub(crate) async fn move_to(State(app): State<Arc<App>>, inside: Inside, Body(to): Body<Move>) -> Answer {
     inside.asked.no_query()?;
-    let found = own(&app, &inside).await?;
+    let found = named(&app, &inside, &inside.asked.part("address")?).await?;
+    if found.row.tenant != inside.tenant.id {
+        let detail =
+            format!("{} is claimed by you and not proven to be yours; release the claim and bind it anew to change it", found.row.address);
+        return Err(Problem::at(Code::Conflict, "address", detail));
+    }
     let when = when(&app, &inside, &to)?;
     let new = NewBinding { address: found.row.address, connection: to.connection, flow: to.flow, priority: to.priority };
     match when {
@@ -158,15 +197,14 @@ async fn later(app: &App, inside: &Inside, new: NewBinding, at: Option<Moment>) 
     let actions = releases::live_actions(app, inside, &flow.row).await?;
     let notes = check(&actions, &connection.row)?;
     let next = Some(Next { connection: new.connection, flow: new.flow, at });
-    let binding = Binding { next, ..there.row.settled(app.clock.now()) };
-    let change = inside
-        .store
-        .change()
-        .put(&flow.row, Expect::Revision(flow.revision))
-        .platform(|platform| platform.connect(&connection.row, Expect::Revision(connection.revision)).bind(&binding, expect));
+    let binding = Binding { next, ..there.row.clone().settled(app.clock.now()) };
+    let change =
+        inside.store.change().put(&flow.row, Expect::Revision(flow.revision)).platform(|platform| {
+            platform.connect(&connection.row, Expect::Revision(connection.revision)).rebind(&there.row, &binding, expect)
+        });
     change.commit().await.map_err(uncommitted)?;
     let found = app.store.platform().binding(&new.address).await.map_err(unread)?.ok_or_else(Problem::stale)?;
-    reply::row(StatusCode::OK, &View { binding: found.row, notes }, found.revision)
+    reply::row(StatusCode::OK, &View::of(found.row, &inside.asked, notes), found.revision)
 }
 
 /// Binds many at once: all of them, or none where one cannot be.
@@ -195,15 +233,13 @@ pub(crate) async fn bind_many(State(app): State<Arc<App>>, inside: Inside, Body(
     let binding = |address: &Address| claimed(&inside, address.clone(), &batch.connection, &batch.flow, app.clock.now());
     let change = inside.store.change().put(&flow.row, Expect::Revision(flow.revision)).platform(|platform| {
         let platform = platform.connect(&connection.row, Expect::Revision(connection.revision));
-        let all =
-            batch.addresses.iter().fold(platform, |platform, address| platform.bind(&binding(address), Expect::Absent).assigned(address));
-        counting.put(all)
+        counting.put(batch.addresses.iter().fold(platform, |platform, address| platform.bind(&binding(address)).assigned(address)))
     });
     change.commit().await.map_err(uncommitted)?;
     reply::plain(serde_json::json!({ "bound": count, "flow": batch.flow, "connection": batch.connection, "notes": notes }))
 }
 
-fn claimed(inside: &Inside, address: Address, connection: &ConnectionId, flow: &FlowName, now: Moment) -> Binding {
+pub(super) fn claimed(inside: &Inside, address: Address, connection: &ConnectionId, flow: &FlowName, now: Moment) -> Binding {
     Binding {
         address,
         tenant: inside.tenant.id.clone(),
@@ -215,48 +251,6 @@ fn claimed(inside: &Inside, address: Address, connection: &ConnectionId, flow: &
         next: None,
         rivals: Vec::new(),
     }
-}
-
-/// Refuses what was another tenant's lately and had callers. Whoever runs the platform may know better.
-async fn not_in_quarantine(app: &App, inside: &Inside, address: &Address) -> Result<(), Problem> {
-    let Some(released) = app.store.platform().released(address).await.map_err(unread)? else { return Ok(()) };
-    let may = released.tenant == inside.tenant.id || released.until() <= app.clock.now() || inside.asked.principal.is_platform();
-    if may {
-        return Ok(());
-    }
-    let days = released.until().saturating_sub(app.clock.now()).div_ceil(24 * 60 * 60 * 1_000);
-    let detail =
-        format!("{address} was somebody else's until lately and is kept back for {days} days more; the platform can assign it before");
-    Err(Problem::at(Code::Conflict, "address", detail))
-}
-
-/// Keeps that another tenant claims an address too, through a connection of its own: the first verified contact will tell whose it is.
-async fn claim(app: &App, inside: &Inside, new: &NewBinding, there: Found<Binding>) -> Answer {
-    let (flow, connection) = (flow(inside, &new.flow).await?, connection(app, inside, &new.connection).await?);
-    let actions = releases::live_actions(app, inside, &flow.row).await?;
-    let mut notes = check(&actions, &connection.row)?;
-    let claim =
-        Claim { tenant: inside.tenant.id.clone(), connection: new.connection.clone(), flow: new.flow.clone(), bound: app.clock.now() };
-    let mut rivals = there.row.rivals.clone();
-    rivals.push(claim);
-    let binding = Binding { rivals, ..there.row };
-    let counting = Counting::of(&app.store, &things::path(&inside.tenant), &[(Thing::Addresses, 1)]).await?;
-    let change = inside.store.change().put(&flow.row, Expect::Revision(flow.revision)).platform(|platform| {
-        let platform = platform.connect(&connection.row, Expect::Revision(connection.revision));
-        counting.put(platform.bind(&binding, Expect::Revision(there.revision)))
-    });
-    change.commit().await.map_err(uncommitted)?;
-    notes.push("somebody else claims the address, too; the first verified contact decides whose it is".to_owned());
-    let own = claimed(inside, new.address.clone(), &new.connection, &new.flow, app.clock.now());
-    reply::row(StatusCode::CREATED, &View { binding: own, notes }, there.revision)
-}
-
-/// True where an address that somebody has may be claimed by this tenant, too: it is not proven, and the connection is another than that
-/// of every claim.
-fn may_be_claimed(inside: &Inside, there: &Binding, connection: &ConnectionId) -> bool {
-    let is_free = there.connection != *connection && there.rivals.iter().all(|rival| rival.connection != *connection);
-    let is_new = there.tenant != inside.tenant.id && there.rivals.iter().all(|rival| rival.tenant != inside.tenant.id);
-    there.proven.is_none() && is_free && is_new && there.rivals.len() < RIVALS_MAX
 }
 
 /// Binds or moves an address. Races with other bindings to the same flow or connection are run again; one for the address is not.
@@ -285,8 +279,8 @@ async fn write(app: &App, inside: &Inside, new: NewBinding, status: StatusCode) 
         let actions = releases::live_actions(app, inside, &flow.row).await?;
         let notes = check(&actions, &connection.row)?;
         let fresh = claimed(inside, new.address.clone(), &new.connection, &new.flow, app.clock.now());
-        // Who moves an address on the same line keeps what was proven on it.
-        let proven = there.as_ref().and_then(|there| there.row.proven.filter(|_| there.row.connection == new.connection));
+        // Whoever moves its address keeps what it has proven: a move must give nobody the time to claim it.
+        let proven = there.as_ref().and_then(|there| there.row.proven);
         let rivals = there.as_ref().map(|there| there.row.rivals.clone()).unwrap_or_default();
         let binding = Binding { priority: new.priority.unwrap_or(priority), proven, rivals, ..fresh };
         let change = inside
@@ -294,13 +288,17 @@ async fn write(app: &App, inside: &Inside, new: NewBinding, status: StatusCode) 
             .change()
             .put(&flow.row, Expect::Revision(flow.revision))
             .platform(|platform| {
-                platform.connect(&connection.row, Expect::Revision(connection.revision)).bind(&binding, expect).assigned(&binding.address)
+                let platform = platform.connect(&connection.row, Expect::Revision(connection.revision)).assigned(&binding.address);
+                match &there {
+                    Some(there) => platform.rebind(&there.row, &binding, expect),
+                    None => platform.bind(&binding),
+                }
             })
             .platform(|platform| counting.put(platform));
         match change.commit().await {
             Ok(()) => {
                 let found = app.store.platform().binding(&new.address).await.map_err(unread)?.ok_or_else(Problem::stale)?;
-                return reply::row(status, &View { binding: found.row, notes }, found.revision);
+                return reply::row(status, &View::of(found.row, &inside.asked, notes), found.revision);
             }
             Err(CommitError::Conflict { .. }) if race < RACES_MAX => {}
             Err(error) => return Err(uncommitted(error)),
@@ -309,38 +307,7 @@ async fn write(app: &App, inside: &Inside, new: NewBinding, status: StatusCode) 
     Err(Problem::new(Code::Busy, "too many addresses are being bound at once; try again"))
 }
 
-/// A prefix or a default catches what is bound to nobody, so it is for lines of the tenant's own: on a shared one it would catch what is
-/// another tenant's tomorrow. Whoever is above may know better.
-fn own_lines_only(inside: &Inside, address: &Address, connection: &Connection, asked: &Asked) -> Result<(), Problem> {
-    let named = route::connection_of(address);
-    if named.is_none() && !route::is_local(address) {
-        return Ok(());
-    }
-    if let Some(named) = named.filter(|named| *named != connection.id.as_str()) {
-        let detail = format!("{address} is about connection {named}; bind it to that one");
-        return Err(Problem::at(Code::Invalid, "connection", detail));
-    }
-    if connection.tenant == inside.tenant.id {
-        return Ok(());
-    }
-    asked.principal.demand_above(&inside.tenant, "a prefix, a default or a user without a domain on a connection of another tenant")?;
-    Ok(())
-}
-
-/// Says by whom an address is bound, to those who may know.
-fn bound_already(asked: &Asked, inside: &Inside, binding: &Binding) -> Problem {
-    let address = &binding.address;
-    let detail = if binding.tenant == inside.tenant.id {
-        format!("{address} goes to your flow {} already; PUT moves it", binding.flow)
-    } else if asked.principal.is_platform() {
-        format!("{address} is bound to flow {} of tenant {}; release it there first", binding.flow, binding.tenant)
-    } else {
-        format!("{address} is bound already")
-    };
-    Problem::at(Code::Conflict, "address", detail)
-}
-
-async fn flow(inside: &Inside, name: &FlowName) -> Result<Found<Flow>, Problem> {
+pub(super) async fn flow(inside: &Inside, name: &FlowName) -> Result<Found<Flow>, Problem> {
     inside.store.get::<Flow>(name).await.map_err(unread)?.ok_or_else(|| Problem::not_found("flow", name))
 }
 
@@ -360,23 +327,15 @@ pub(crate) fn check(actions: &[String], connection: &Connection) -> Result<Vec<S
 
 pub(crate) async fn release(State(app): State<Arc<App>>, inside: Inside) -> Answer {
     inside.asked.no_query()?;
-    let address: Address = inside.asked.part("address")?;
-    let found = app.store.platform().binding(&address).await.map_err(unread)?;
-    let mine = |found: &Found<Binding>| {
-        found.row.tenant == inside.tenant.id || found.row.rivals.iter().any(|rival| rival.tenant == inside.tenant.id)
-    };
-    let found = found.filter(mine).ok_or_else(|| Problem::not_found("address", &address))?;
+    let found = named(&app, &inside, &inside.asked.part("address")?).await?;
     let expect = inside.asked.expect(Some(&found))?;
-    let released = Released { address, tenant: inside.tenant.id.clone(), at: app.clock.now() };
+    let had_contacts = found.row.tenant == inside.tenant.id && found.row.proven.is_some();
+    let released = Released { address: found.row.address.clone(), tenant: inside.tenant.id.clone(), at: app.clock.now() };
     let change = || {
         inside.store.change().platform(|platform| {
-            if found.row.tenant != inside.tenant.id {
-                let rivals = found.row.rivals.iter().filter(|rival| rival.tenant != inside.tenant.id).cloned().collect();
-                return platform.bind(&Binding { rivals, ..found.row.clone() }, expect);
-            }
-            let platform = if found.row.proven.is_some() { platform.released(&released) } else { platform };
-            match found.row.clone().without_holder() {
-                Some(left) => platform.bind(&left, expect).unlisted(&inside.tenant.id, &found.row.address),
+            let platform = if had_contacts { platform.released(&released) } else { platform };
+            match found.row.clone().without(&inside.tenant.id) {
+                Some(left) => platform.rebind(&found.row, &left, expect),
                 None => platform.unbind(&found.row, expect),
             }
         })
