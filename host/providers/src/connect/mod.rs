@@ -150,6 +150,7 @@ impl Provider for Connect {
         let (kind, message) = match status {
             403 => ("AccessDeniedException", "the request is not signed by a key of this function"),
             404 => ("ResourceNotFoundException", "there is no such function, or nothing behind what was dialled"),
+            408 => ("RequestTimeoutException", "the request took too long to arrive"),
             413 => ("RequestTooLargeException", "the request is larger than this function takes"),
             429 => ("TooManyRequestsException", "too much at once; try again"),
             500.. => ("ServiceException", "the function cannot answer now"),

@@ -373,8 +373,24 @@ fn a_mistake_in_a_connection_is_found_when_it_is_set() {
         assert_eq!(Connect.check_connection(&connection).unwrap_err().at.as_deref(), Some(at));
     }
     assert_eq!((Connect.deadline_ms(&connection()), Connect.deadline_ms(&with("deadline_ms", "3000"))), (5_000, 3_000));
-    let refused = Connect.refuse(403);
-    assert!(refused.headers.contains(&("x-amzn-errortype".to_owned(), "AccessDeniedException".to_owned())));
+}
+
+#[test]
+fn every_refusal_has_the_words_that_clients_of_aws_know() {
+    for (status, kind) in [
+        (400, "InvalidRequestContentException"),
+        (403, "AccessDeniedException"),
+        (404, "ResourceNotFoundException"),
+        (408, "RequestTimeoutException"),
+        (413, "RequestTooLargeException"),
+        (429, "TooManyRequestsException"),
+        (503, "ServiceException"),
+    ] {
+        let refused = Connect.refuse(status);
+        assert_eq!(refused.status, status);
+        assert_eq!(refused.headers, [("x-amzn-errortype".to_owned(), kind.to_owned())]);
+        assert!(map(&refused)["message"].as_str().is_some_and(|message| !message.is_empty()), "{status}");
+    }
 }
 
 #[test]
