@@ -211,11 +211,16 @@ fn heard(body: &Value, place: Option<Place>) -> Heard {
     match place {
         Some(Place::Dialled) => Heard::Dialled { outcome, talked_ms: milliseconds(&["seconds"]), extras: Vec::new() },
         Some(Place::QueueLeft) => Heard::QueueLeft { outcome, waited_ms: milliseconds(&["seconds"]) },
-        Some(Place::SpeakerEnded) => Heard::SpeakerEnded { reason: outcome, fields: plain(body, PARAMETERS) },
+        Some(Place::SpeakerEnded) => Heard::SpeakerEnded { reason: outcome, fields: own(body).collect() },
         Some(Place::Main) => Heard::Resumed,
         Some(_) => entered(body).unwrap_or(Heard::Nothing),
         None => entered(body).unwrap_or(Heard::Arrival),
     }
+}
+
+/// What the flow's author added of his own: what the customer entered is no part of it, because it may be a secret.
+fn own(body: &Value) -> impl Iterator<Item = (String, String)> {
+    plain(body, PARAMETERS).into_iter().filter(|(name, _)| !EVENT_PARAMETERS.contains(&name.as_str()))
 }
 
 /// What the customer entered or said; none where the flow brings neither.

@@ -413,6 +413,12 @@ fn what_the_flow_brings_back_depends_on_where_it_was_sent() {
     );
     assert!(matches!(heard(Place::Dialled, json!({"outcome": "busy"})), Heard::Dialled { outcome, .. } if outcome == "busy"));
     assert!(matches!(heard(Place::Main, json!({"event": "anything"})), Heard::Other(other) if other.kind == FLOW_EVENT));
+    // The fields of a bot reach the trail as they are, so nothing that the customer entered is one of them.
+    let of_bot = json!({"outcome": "escalated", "digits": "4711", "Digits": "1", "speech": "my pin", "confidence": 1, "city": "Bonn"});
+    assert_eq!(
+        heard(Place::SpeakerEnded, of_bot),
+        Heard::SpeakerEnded { reason: "escalated".to_owned(), fields: vec![("city".to_owned(), "Bonn".to_owned())] }
+    );
 }
 
 proptest! {
