@@ -14,10 +14,10 @@ use jackfield_domain::fallback::Inability;
 use jackfield_domain::refusal::Refusal;
 use jackfield_domain::tenant::address::{Address, AddressKind, Channel};
 use jackfield_domain::tenant::connection::Connection;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
 use crate::connection;
-use crate::json::{canonical, object, plain, text, whole};
+use crate::json::{self, Json, object, owned, text, whole};
 use crate::options::{self, Known, SOURCES};
 use crate::party::{dialled, id, party};
 use crate::provider::{Can, Document, Glance, Parsed, Provider, Raw, Reply, Scene, Unreadable, Unverified, Verified};
@@ -80,7 +80,7 @@ impl Provider for Kamailio {
         Ok(Parsed {
             arrival: arrival(&body, connection)?,
             heard: heard(&body),
-            event_material: canonical(&body),
+            event_material: json::material(&body, raw.body),
             sensitive_possible: false,
             ignored: false,
             asked: String::new(),
@@ -89,18 +89,16 @@ impl Provider for Kamailio {
 
     fn document(&self, draft: &Draft, connection: &Connection, scene: Option<&Scene<'_>>) -> Result<Document, Inability> {
         let (told, notes) = targets::told(draft, connection, scene)?;
-        let tenant = targets::tenant_header(connection, scene);
-        let mut document = match told {
-            Told::Routes { routes, parallel } => {
-                let routes: Vec<Value> = routes.iter().map(|route| written(route, tenant.as_ref())).collect();
-                json!({ "version": "1.0", "routing": if parallel { "parallel" } else { "serial" }, "routes": routes })
-            }
-            Told::Refuse { code, phrase } => refusal(code, phrase),
+        let header = targets::tenant_header(connection, scene);
+        let answer = match &told {
+            Told::Routes { routes, parallel } => Answer {
+                routing: if *parallel { "parallel" } else { "serial" },
+                routes: routes.iter().map(|route| written(route, header)).collect(),
+                ..Answer::default()
+            },
+            Told::Refuse { code, phrase } => refusal(*code, phrase),
         };
-        if let (Value::Object(members), Some((_, tenant))) = (&mut document, &tenant) {
-            members.insert("tenant".to_owned(), json!(tenant));
-        }
-        Ok(Document { reply: Reply::ok("application/json", canonical(&document)), notes })
+        Ok(Document { reply: json::reply(&Answer { tenant: header.map(|(_, tenant)| tenant), ..answer }), notes })
     }
 
     fn can(&self, action: &str, _connection: &Connection) -> Can {
@@ -118,30 +116,74 @@ impl Provider for Kamailio {
             403 => refusal(403, "Forbidden"),
             _ => refusal(503, "Service Unavailable"),
         };
-        Reply { status, ..Reply::ok("application/json", canonical(&document)) }
+        Reply { status, ..json::reply(&document) }
     }
 }
 
-fn refusal(code: u16, phrase: &str) -> Value {
-    json!({ "version": "1.0", "routing": "serial", "routes": [], "reject": { "code": code, "reason": phrase } })
+/// What rtjson takes, and three members beside it.
+#[derive(Serialize)]
+struct Answer<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reject: Option<Refused>,
+    routes: Vec<Written<'a>>,
+    routing: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<&'a str>,
+    version: &'static str,
 }
 
-fn written(route: &Route, tenant: Option<&(String, String)>) -> Value {
-    let mut members = Map::new();
-    members.insert("uri".to_owned(), json!(route.uri));
-    members.insert("dst_uri".to_owned(), json!(route.next_hop()));
-    let extra: String = tenant.into_iter().chain(&route.headers).map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    if !extra.is_empty() {
-        members.insert("headers".to_owned(), json!({ "extra": extra }));
+impl Default for Answer<'_> {
+    fn default() -> Self {
+        Self { reject: None, routes: Vec::new(), routing: "serial", tenant: None, version: "1.0" }
     }
-    if let Some(ms) = route.ring_timeout_ms {
-        members.insert("fr_timer".to_owned(), json!(FIRST_ANSWER_MS.min(ms)));
-        members.insert("fr_inv_timer".to_owned(), json!(ms));
-    }
-    Value::Object(members)
 }
 
-fn read(raw: &Raw<'_>) -> Result<Value, Unreadable> {
+/// A final SIP status and its phrase.
+#[derive(Serialize)]
+struct Refused {
+    code: u16,
+    reason: &'static str,
+}
+
+/// One of the routes. Times are in milliseconds.
+#[derive(Serialize)]
+struct Written<'a> {
+    dst_uri: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fr_inv_timer: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fr_timer: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    headers: Option<Headers>,
+    uri: &'a str,
+}
+
+/// Lines that are put into the INVITE.
+#[derive(Serialize)]
+struct Headers {
+    extra: String,
+}
+
+fn refusal(code: u16, reason: &'static str) -> Answer<'static> {
+    Answer { reject: Some(Refused { code, reason }), ..Answer::default() }
+}
+
+fn written<'a>(route: &'a Route<'_>, tenant: Option<(&str, &str)>) -> Written<'a> {
+    let mut extra = String::new();
+    let own = route.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    for (name, value) in tenant.into_iter().chain(own) {
+        extra.extend([name, ": ", value, "\r\n"]);
+    }
+    Written {
+        dst_uri: route.next_hop(),
+        fr_inv_timer: route.ring_timeout_ms,
+        fr_timer: route.ring_timeout_ms.map(|ms| FIRST_ANSWER_MS.min(ms)),
+        headers: (!extra.is_empty()).then_some(Headers { extra }),
+        uri: &route.uri,
+    }
+}
+
+fn read<'a>(raw: &Raw<'a>) -> Result<Json<'a>, Unreadable> {
     if raw.tail != "route" {
         return Err(Unreadable::NoSuchHook);
     }
@@ -149,7 +191,7 @@ fn read(raw: &Raw<'_>) -> Result<Value, Unreadable> {
 }
 
 /// The request URI's user as a number and as it is, then its domain.
-fn addresses(body: &Value, connection: &Connection) -> Vec<Address> {
+fn addresses(body: &Json<'_>, connection: &Connection) -> Vec<Address> {
     let user = text(body, "/ruser");
     let domain = text(body, "/rdomain");
     routed(user.as_deref(), domain.as_deref(), connection)
@@ -169,23 +211,22 @@ pub(crate) fn routed(user: Option<&str>, domain: Option<&str>, connection: &Conn
     addresses
 }
 
-fn arrival(body: &Value, connection: &Connection) -> Result<Arrival, Unreadable> {
+fn arrival(body: &Json<'_>, connection: &Connection) -> Result<Arrival, Unreadable> {
     let call = text(body, "/call_id").ok_or(Unreadable::Missing("call_id"))?;
     let end = |member: &str| dialled(text(body, member).as_deref(), connection.option(COUNTRY));
-    let headers = plain(body, "/headers").into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value));
     Ok(Arrival {
         provider_contact: id(&call)?,
         parent: None,
         direction: Direction::Inbound,
-        customer: Party { name: text(body, "/fname"), ..party(end("/fuser")?) },
+        customer: Party { name: owned(body, "/fname"), ..party(end("/fuser")?) },
         entry: end("/ruser")?,
         forwarded_from: text(body, "/diversion").map(|raw| dialled(Some(&raw), connection.option(COUNTRY))).transpose()?,
-        headers: headers.filter(|(name, _)| name.starts_with("x-")).collect(),
-        extras: text(body, "/src_ip").map(|ip| ("source-ip".to_owned(), ip)).into_iter().collect(),
+        headers: json::headers(body, "/headers"),
+        extras: owned(body, "/src_ip").map(|ip| ("source-ip".to_owned(), ip)).into_iter().collect(),
     })
 }
 
-fn heard(body: &Value) -> Heard {
+fn heard(body: &Json<'_>) -> Heard {
     let code = whole(body, "/code").unwrap_or(0);
     let ms = whole(body, "/seconds").unwrap_or(0).saturating_mul(1_000);
     match text(body, "/event").as_deref() {

@@ -4,7 +4,7 @@ use jackfield_domain::contact::decision::{Action, Draft, Enqueue, Exit, Prompt, 
 use jackfield_domain::refusal::Code;
 use jackfield_domain::tenant::directory::Queue;
 use proptest::prelude::*;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::recorded::{self, Request, Stage, assert_read, cases};

@@ -3,7 +3,9 @@
 //! Kamailio and the SIP redirect server render with it. Neither speaks, asks or records: a draft that wants that is refused here, in
 //! words for whoever binds the flow.
 
-use jackfield_domain::contact::decision::{Action, Draft, Enqueue, Exit, Ringing, SipTarget, Target, Transfer};
+use std::borrow::Cow;
+
+use jackfield_domain::contact::decision::{Action, Draft, Enqueue, Exit, Ringing, Target, Transfer};
 use jackfield_domain::fallback::Inability;
 use jackfield_domain::refusal::Code;
 use jackfield_domain::tenant::connection::Connection;
@@ -22,6 +24,8 @@ pub(crate) const COUNTRY: &str = "country";
 
 /// As people who run switches know it.
 const DEFAULT_TENANT_HEADER: &str = "X-Tenant-Id";
+/// The parameter of a URI that says by what it is carried.
+const TRANSPORT: &str = "transport=";
 /// Routes of one answer: what a switch tries before its caller gives up.
 const ROUTES_MAX: usize = 10;
 
@@ -50,34 +54,37 @@ fn is_host(value: &str) -> bool {
 
 /// Where a call may go.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Route {
+pub(crate) struct Route<'a> {
     /// A SIP URI without headers.
-    pub(crate) uri: String,
+    pub(crate) uri: Cow<'a, str>,
     /// Headers of the plugin's own, beside the tenant's.
-    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) headers: &'a [(String, String)],
     /// How long it may ring.
     pub(crate) ring_timeout_ms: Option<u64>,
 }
 
-impl Route {
+impl Route<'_> {
     /// Where the next switch is: the URI without its user, and of its parameters the transport.
     pub(crate) fn next_hop(&self) -> String {
         let (scheme, after) = self.uri.split_once(':').unwrap_or(("sip", ""));
         let host = after.rsplit_once('@').map_or(after, |(_, host)| host);
         let mut parts = host.split(';');
         let host = parts.next().unwrap_or(host);
-        let transport = parts.find(|part| part.to_ascii_lowercase().starts_with("transport="));
-        format!("{scheme}:{host}{}", transport.map(|transport| format!(";{transport}")).unwrap_or_default())
+        let has_transport = |part: &&str| part.get(..TRANSPORT.len()).is_some_and(|name| name.eq_ignore_ascii_case(TRANSPORT));
+        match parts.find(has_transport) {
+            Some(transport) => [scheme, ":", host, ";", transport].concat(),
+            None => [scheme, ":", host].concat(),
+        }
     }
 }
 
 /// What the switch is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Told {
+pub(crate) enum Told<'a> {
     /// To try these.
     Routes {
         /// In order, or all at once.
-        routes: Vec<Route>,
+        routes: Vec<Route<'a>>,
         /// True: all at once.
         parallel: bool,
     },
@@ -106,13 +113,17 @@ fn cannot(action: &str, why: impl Into<String>) -> Inability {
 }
 
 /// The header that names the tenant, where there is one.
-pub(crate) fn tenant_header(connection: &Connection, scene: Option<&Scene<'_>>) -> Option<(String, String)> {
+pub(crate) fn tenant_header<'a>(connection: &'a Connection, scene: Option<&'a Scene<'a>>) -> Option<(&'a str, &'a str)> {
     let tenant = scene?.directory.tenant.as_ref()?;
-    Some((connection.option(TENANT_HEADER).unwrap_or(DEFAULT_TENANT_HEADER).to_owned(), tenant.to_string()))
+    Some((connection.option(TENANT_HEADER).unwrap_or(DEFAULT_TENANT_HEADER), tenant.as_str()))
 }
 
 /// What the switch is told, and what of the draft is done in a lesser way.
-pub(crate) fn told(draft: &Draft, connection: &Connection, scene: Option<&Scene<'_>>) -> Result<(Told, Vec<String>), Inability> {
+pub(crate) fn told<'a>(
+    draft: &'a Draft,
+    connection: &'a Connection,
+    scene: Option<&'a Scene<'a>>,
+) -> Result<(Told<'a>, Vec<String>), Inability> {
     let mut page = Page { connection, scene, told: None, notes: Vec::new() };
     draft.actions.iter().try_for_each(|action| page.action(action))?;
     let told = page.told.ok_or_else(|| cannot("decision", "it says neither where the call goes nor how it is refused"))?;
@@ -122,12 +133,12 @@ pub(crate) fn told(draft: &Draft, connection: &Connection, scene: Option<&Scene<
 struct Page<'a> {
     connection: &'a Connection,
     scene: Option<&'a Scene<'a>>,
-    told: Option<Told>,
+    told: Option<Told<'a>>,
     notes: Vec<String>,
 }
 
-impl Page<'_> {
-    fn action(&mut self, action: &Action) -> Result<(), Inability> {
+impl<'a> Page<'a> {
+    fn action(&mut self, action: &'a Action) -> Result<(), Inability> {
         let name = action.name();
         match action {
             // They stay with us.
@@ -156,19 +167,19 @@ impl Page<'_> {
         Ok(())
     }
 
-    fn number(&self, number: &str, action: &str) -> Result<String, Inability> {
+    fn number(&self, number: &str, action: &str) -> Result<Cow<'a, str>, Inability> {
         let gateway = self.connection.option(GATEWAY);
         let gateway = gateway.ok_or_else(|| cannot(action, "the connection has no option gateway, to which numbers could be sent"))?;
-        Ok(format!("sip:{number}@{gateway}"))
+        Ok(Cow::Owned(format!("sip:{number}@{gateway}")))
     }
 
-    fn queue(&self, name: &str, action: &str) -> Result<String, Inability> {
+    fn queue(&self, name: &str, action: &str) -> Result<Cow<'a, str>, Inability> {
         let known = self.scene.and_then(|scene| scene.directory.queues.get(name));
         if let Some(uri) = known.and_then(|queue| queue.provider_ids.get(&self.connection.provider)) {
-            return checked(uri, action);
+            return checked(uri, action).map(Cow::Borrowed);
         }
         match self.connection.option(QUEUES) {
-            Some(host) => Ok(format!("sip:{name}@{host}")),
+            Some(host) => Ok(Cow::Owned(format!("sip:{name}@{host}"))),
             None => {
                 let provider = &self.connection.provider;
                 Err(cannot(action, format!("queue {name} has no SIP address for {provider}, and the connection no option queues")))
@@ -176,17 +187,17 @@ impl Page<'_> {
         }
     }
 
-    fn target(&self, target: &Target) -> Result<SipTarget, Inability> {
-        let bare = |uri| SipTarget { uri, headers: Vec::new() };
+    /// Where a target is reached, and with which headers of the plugin's.
+    fn target(&self, target: &'a Target) -> Result<(Cow<'a, str>, &'a [(String, String)]), Inability> {
         match target {
-            Target::Number(number) => self.number(number, "transfer").map(bare),
-            Target::Sip(sip) => checked(&sip.uri, "transfer").map(|uri| SipTarget { uri, headers: sip.headers.clone() }),
+            Target::Number(number) => Ok((self.number(number, "transfer")?, &[])),
+            Target::Sip(sip) => Ok((Cow::Borrowed(checked(&sip.uri, "transfer")?), &sip.headers)),
             Target::Person(name) => {
                 let person = self.scene.and_then(|scene| scene.directory.people.get(name));
                 let person = person.ok_or_else(|| cannot("transfer", "nobody knows the person here"))?;
                 match &person.address.e164 {
-                    Some(number) => self.number(number, "transfer").map(bare),
-                    None => checked(&person.address.raw, "transfer").map(bare),
+                    Some(number) => Ok((self.number(number, "transfer")?, &[])),
+                    None => Ok((Cow::Borrowed(checked(&person.address.raw, "transfer")?), &[])),
                 }
             }
             Target::Flow(_) => Err(cannot("transfer", "the call would have to come back to begin in the other flow; a switch asks once")),
@@ -194,8 +205,13 @@ impl Page<'_> {
         }
     }
 
-    fn transfer(&mut self, transfer: &Transfer) -> Result<(), Inability> {
-        let targets: Vec<SipTarget> = transfer.targets.iter().map(|target| self.target(target)).collect::<Result<_, _>>()?;
+    fn transfer(&mut self, transfer: &'a Transfer) -> Result<(), Inability> {
+        let mut routes = Vec::with_capacity(transfer.targets.len());
+        for target in &transfer.targets {
+            let (uri, headers) = self.target(target)?;
+            routes.push(Route { uri, headers, ring_timeout_ms: transfer.ring_timeout_ms });
+        }
+        routes.truncate(ROUTES_MAX);
         for (is_asked, what) in [
             (transfer.whisper.is_some() || transfer.screening, "nobody speaks to the target first"),
             (transfer.talk_limit_ms.is_some(), "how long they talk is the switch's"),
@@ -206,16 +222,14 @@ impl Page<'_> {
                 self.notes.push(format!("transfer: {what}"));
             }
         }
-        let route = |target: SipTarget| Route { uri: target.uri, headers: target.headers, ring_timeout_ms: transfer.ring_timeout_ms };
-        let routes = targets.into_iter().map(route).take(ROUTES_MAX).collect();
         self.told = Some(Told::Routes { routes, parallel: transfer.ringing == Ringing::Parallel });
         Ok(())
     }
 
     /// The queue first; what the plugin wants when it takes too long follows as further routes, because a switch asks once.
-    fn enqueue(&mut self, enqueue: &Enqueue) -> Result<(), Inability> {
+    fn enqueue(&mut self, enqueue: &'a Enqueue) -> Result<(), Inability> {
         let action = "enqueue";
-        let first = Route { uri: self.queue(&enqueue.queue, action)?, headers: Vec::new(), ring_timeout_ms: enqueue.maximum_wait_ms };
+        let first = Route { uri: self.queue(&enqueue.queue, action)?, headers: &[], ring_timeout_ms: enqueue.maximum_wait_ms };
         let mut routes = vec![first];
         for exit in &enqueue.overflow {
             let uri = match exit {
@@ -226,7 +240,7 @@ impl Page<'_> {
                     continue;
                 }
             };
-            routes.push(Route { uri, headers: Vec::new(), ring_timeout_ms: None });
+            routes.push(Route { uri, headers: &[], ring_timeout_ms: None });
         }
         if enqueue.priority.is_some() || !enqueue.skills.is_empty() || !enqueue.relaxations.is_empty() {
             self.notes.push("enqueue: who is served first, and by whom, is the queue's own".to_owned());
@@ -241,11 +255,11 @@ impl Page<'_> {
 }
 
 /// A SIP address that can stand between angle brackets and in JSON for a switch without meaning anything else.
-fn checked(uri: &str, action: &str) -> Result<String, Inability> {
+fn checked<'a>(uri: &'a str, action: &str) -> Result<&'a str, Inability> {
     let is_sip = uri.starts_with("sip:") || uri.starts_with("sips:");
     let sound = is_sip && uri.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>\"\\?".contains(&byte));
     if sound {
-        Ok(uri.to_owned())
+        Ok(uri)
     } else {
         Err(cannot(action, "a SIP address here begins with sip: or sips: and has no spaces, quotes, angle brackets and question marks"))
     }

@@ -5,6 +5,8 @@
 //!
 //! It must not know a wire format: what is told goes out in the provider's own words.
 
+use std::borrow::Cow;
+
 use jackfield_domain::contact::decision::{Action, Draft, Prompt, PromptContent};
 use jackfield_domain::contact::persona::Persona;
 use jackfield_domain::fallback::Inability;
@@ -23,10 +25,19 @@ pub(crate) struct Told<'a> {
     pub(crate) notes: Notes,
 }
 
-impl Told<'_> {
+impl<'a> Told<'a> {
     /// The words as one text.
-    pub(crate) fn words(&self) -> String {
-        self.said.join(" ")
+    pub(crate) fn words(&self) -> Cow<'a, str> {
+        joined(&self.said)
+    }
+}
+
+/// Several texts as one, with spaces between them.
+pub(crate) fn joined<'a>(texts: &[&'a str]) -> Cow<'a, str> {
+    match texts {
+        [] => Cow::Borrowed(""),
+        [text] => Cow::Borrowed(text),
+        texts => Cow::Owned(texts.join(" ")),
     }
 }
 
@@ -36,7 +47,7 @@ pub(crate) struct Notes(Vec<String>);
 
 impl Notes {
     pub(crate) fn add(&mut self, action: &str, sentence: &str) {
-        let note = format!("{action}: {sentence}");
+        let note = [action, ": ", sentence].concat();
         if !self.0.contains(&note) {
             self.0.push(note);
         }

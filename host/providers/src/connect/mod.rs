@@ -98,7 +98,7 @@ impl Provider for Connect {
 
     fn verify(&self, raw: &Raw<'_>, connection: &Connection) -> Result<Verified, Unverified> {
         let verified = sigv4::verify(raw, connection)?;
-        let theirs = parse::glance(raw).ok().and_then(|glance| glance.account);
+        let theirs = connection.account.as_ref().and_then(|_| parse::instance(raw));
         match (&connection.account, theirs) {
             (Some(ours), Some(theirs)) if *ours != theirs => {
                 Err(crate::secrets::unverified(raw, connection, &[], "the contact is of another instance than the connection's"))
@@ -112,12 +112,12 @@ impl Provider for Connect {
     }
 
     fn document(&self, draft: &Draft, connection: &Connection, scene: Option<&Scene<'_>>) -> Result<Document, Inability> {
-        let written = render::write(draft, connection, scene)?;
+        let (body, notes) = render::write(draft, connection, scene)?;
         let reply = match scene {
-            Some(scene) => finish(&written, connection, scene),
-            None => Reply::ok("application/json", written.body(connection.option(REPLY))),
+            Some(scene) => finish(body, connection, scene),
+            None => Reply::ok("application/json", body),
         };
-        Ok(Document { reply, notes: written.notes })
+        Ok(Document { reply, notes })
     }
 
     fn can(&self, action: &str, connection: &Connection) -> Can {
@@ -129,8 +129,8 @@ impl Provider for Connect {
     }
 
     fn render_alone(&self, draft: &Draft, scene: &Scene<'_>) -> Result<Alone, Inability> {
-        let written = render::write(draft, scene.connection, Some(scene))?;
-        Ok(Alone { body: written.body(scene.connection.option(REPLY)).into(), lesser: written.notes })
+        let (body, lesser) = render::write(draft, scene.connection, Some(scene))?;
+        Ok(Alone { body: body.into(), lesser })
     }
 
     fn hosting(&self) -> Hosting {
@@ -150,6 +150,7 @@ impl Provider for Connect {
         let (kind, message) = match status {
             403 => ("AccessDeniedException", "the request is not signed by a key of this function"),
             404 => ("ResourceNotFoundException", "there is no such function, or nothing behind what was dialled"),
+            408 => ("RequestTimeoutException", "the request took too long to arrive"),
             413 => ("RequestTooLargeException", "the request is larger than this function takes"),
             429 => ("TooManyRequestsException", "too much at once; try again"),
             500.. => ("ServiceException", "the function cannot answer now"),
@@ -165,9 +166,9 @@ impl Provider for Connect {
 }
 
 /// The answer with the headers by which a client learns what ran; or the function's error, where the connection's owner wants that.
-fn finish(written: &written::Written, connection: &Connection, scene: &Scene<'_>) -> Reply {
+fn finish(body: Vec<u8>, connection: &Connection, scene: &Scene<'_>) -> Reply {
+    let Some(ran) = scene.ran else { return Reply::ok("application/json", body) };
     let mut headers = vec![("x-amzn-requestid".to_owned(), format!("{}-{}", scene.contact, scene.turn))];
-    let Some(ran) = scene.ran else { return Reply::ok("application/json", written.body(connection.option(REPLY))) };
     headers.push(("x-amz-executed-version".to_owned(), ran.release.map_or_else(|| "$LATEST".to_owned(), |release| release.to_string())));
     if scene.asked == asked::RUN {
         return Reply { headers, ..Reply::empty(202) };
@@ -187,7 +188,7 @@ fn finish(written: &written::Written, connection: &Connection, scene: &Scene<'_>
         let body = json!({ "errorType": render::error_code(&ran), "errorMessage": "the plugin did not answer", "stackTrace": [] });
         return Reply { headers, ..Reply::ok("application/json", body.to_string()) };
     }
-    Reply { headers, ..Reply::ok("application/json", written.body(connection.option(REPLY))) }
+    Reply { headers, ..Reply::ok("application/json", body) }
 }
 
 /// The end of what the plugin logged, between the lines that Lambda puts around it.

@@ -4,6 +4,8 @@
 //! Flat strings are the rule, because a block that expects a string map refuses anything else, and a flow can branch on nothing else. A
 //! key that begins with `decision_` is ours: an attribute of that name is left out, so that a plugin cannot say one thing and do another.
 
+use std::borrow::Cow;
+
 use jackfield_domain::contact::decision::{
     Action, Choice, Collect, Converse, Draft, Enqueue, Prompt, PromptContent, Recording, Ringing, Target, Transfer, Voicemail,
 };
@@ -12,7 +14,7 @@ use jackfield_domain::refusal::Code;
 use jackfield_domain::tenant::connection::Connection;
 
 use super::NAME;
-use super::written::Written;
+use super::written::{Greeting, Written};
 use crate::provider::{Place, Ran, Scene, Step};
 
 /// A block fails above 32 KB; what stands around the map in the nested form needs some of it.
@@ -30,109 +32,113 @@ pub(super) fn error_code(ran: &Ran<'_>) -> String {
     ran.barred.map(str::to_owned).or(failed).unwrap_or_else(|| "no-answer".to_owned())
 }
 
-/// Writes a draft, or says what of it Connect cannot do.
-pub(super) fn write(draft: &Draft, connection: &Connection, scene: Option<&Scene<'_>>) -> Result<Written, Inability> {
-    let mut written = Written {
+/// Writes a draft, or says what of it Connect cannot do. Gives back the answer and what is done in a lesser way.
+pub(super) fn write<'a>(
+    draft: &'a Draft,
+    connection: &'a Connection,
+    scene: Option<&'a Scene<'a>>,
+) -> Result<(Vec<u8>, Vec<String>), Inability> {
+    let written = Written {
         attributes: Vec::new(),
-        ours: Vec::new(),
+        ours: Vec::with_capacity(16),
         greeting: None,
-        choices: Vec::new(),
+        choices: &[],
         is_somebodys: scene.is_some(),
         failed: None,
         notes: Vec::new(),
     };
-    let mut page = Page { written: &mut written, connection, scene, done: "none", place: None, said: Vec::new() };
+    let mut page = Page { written, connection, scene, done: "none", place: None, said: Vec::new() };
     draft.actions.iter().try_for_each(|action| page.action(action))?;
-    page.finish(scene);
-    tell_what_ran(&mut written, scene, draft.reason == last_words().reason);
-    let bytes = written.body(connection.option(super::REPLY)).len();
-    if bytes > REPLY_BYTES_MAX {
-        return Err(cannot("decision", format!("its answer has {bytes} bytes, and a block takes 32,768")));
+    page.finish();
+    page.tell_what_ran(draft.reason == last_words().reason);
+    let body = page.written.body(connection.option(super::REPLY));
+    if body.len() > REPLY_BYTES_MAX {
+        return Err(cannot("decision", format!("its answer has {} bytes, and a block takes 32,768", body.len())));
     }
-    Ok(written)
-}
-
-/// What a flow may branch on: which release answered, and whether it was the plugin.
-fn tell_what_ran(written: &mut Written, scene: Option<&Scene<'_>>, is_last_words: bool) {
-    let Some(ran) = scene.and_then(|scene| scene.ran) else {
-        if scene.is_none() {
-            // What leaves while nobody can look anything up says nothing of whose the address is.
-            let error = if is_last_words { "unavailable" } else { "unbound-address" };
-            written.is_somebodys |= is_last_words;
-            written.failed = is_last_words.then(|| error.to_owned());
-            written.put("fallback", "true");
-            written.put("error", error);
-        }
-        return;
-    };
-    written.put("answered_by", ran.answered_by.as_str());
-    if let Some(release) = ran.release {
-        written.put("version", release.to_string());
-    }
-    if !matches!(ran.answered_by, AnsweredBy::Plugin | AnsweredBy::LastGood) {
-        let code = error_code(&ran);
-        written.put("fallback", "true");
-        written.put("error", code.clone());
-        written.failed = Some(code);
-    }
+    Ok((body, page.written.notes))
 }
 
 /// An answer that is being written.
-struct Page<'a, 'b> {
-    written: &'a mut Written,
-    connection: &'b Connection,
-    scene: Option<&'b Scene<'b>>,
+struct Page<'a> {
+    written: Written<'a>,
+    connection: &'a Connection,
+    scene: Option<&'a Scene<'a>>,
     done: &'static str,
     /// Where the flow comes back to, if it does.
     place: Option<Place>,
-    said: Vec<&'b Prompt>,
+    said: Vec<&'a Prompt>,
 }
 
-impl<'b> Page<'_, 'b> {
-    fn finish(&mut self, scene: Option<&Scene<'_>>) {
+impl<'a> Page<'a> {
+    /// What a flow may branch on: which release answered, and whether it was the plugin.
+    fn tell_what_ran(&mut self, is_last_words: bool) {
+        let written = &mut self.written;
+        let Some(ran) = self.scene.and_then(|scene| scene.ran) else {
+            if self.scene.is_none() {
+                // What leaves while nobody can look anything up says nothing of whose the address is.
+                let error = if is_last_words { "unavailable" } else { "unbound-address" };
+                written.is_somebodys |= is_last_words;
+                written.failed = is_last_words.then(|| error.to_owned());
+                written.put("decision_fallback", "true");
+                written.put("decision_error", error);
+            }
+            return;
+        };
+        written.put("decision_answered_by", ran.answered_by.as_str());
+        if let Some(release) = ran.release {
+            written.put("decision_version", release.to_string());
+        }
+        if !matches!(ran.answered_by, AnsweredBy::Plugin | AnsweredBy::LastGood) {
+            let code = error_code(&ran);
+            written.put("decision_fallback", "true");
+            written.put("decision_error", code.clone());
+            written.failed = Some(code);
+        }
+    }
+
+    fn finish(&mut self) {
         let action = self.done;
-        self.written.put("action", action);
+        self.written.put("decision_action", action);
         self.speak();
-        if let (Some(scene), Some(place)) = (scene.filter(|scene| !scene.alone), self.place) {
+        if let (Some(scene), Some(place)) = (self.scene.filter(|scene| !scene.alone), self.place) {
             let step = Step { contact: scene.contact, turn: scene.turn, place };
-            self.written.put("step", step.to_string());
+            self.written.put("decision_step", step.to_string());
         }
     }
 
     /// Everything that is to be said, as one text for one block. One part in SSML makes all of it SSML.
     fn speak(&mut self) {
         let is_ssml = self.said.iter().any(|prompt| matches!(prompt.content, PromptContent::Ssml(_)));
-        let inner = |ssml: &str| {
-            let bare = ssml.trim();
-            let open = bare.strip_prefix("<speak").and_then(|rest| rest.split_once('>')).map_or(bare, |(_, inner)| inner);
-            open.strip_suffix("</speak>").unwrap_or(open).to_owned()
-        };
-        let texts: Vec<String> = self
+        let texts: Vec<Cow<'a, str>> = self
             .said
             .iter()
             .filter_map(|prompt| match &prompt.content {
-                PromptContent::Text(text) if is_ssml => Some(quick_xml::escape::escape(text.as_str()).into_owned()),
-                PromptContent::Text(text) => Some(text.clone()),
-                PromptContent::Ssml(ssml) => Some(inner(ssml)),
+                PromptContent::Text(text) if is_ssml => Some(quick_xml::escape::escape(text.as_str())),
+                PromptContent::Text(text) => Some(Cow::Borrowed(text.as_str())),
+                PromptContent::Ssml(ssml) => Some(Cow::Borrowed(inside_speak(ssml))),
                 _ => None,
             })
             .collect();
-        let voice = self.said.iter().find_map(|prompt| prompt.voice.clone());
+        let voice = self.said.iter().find_map(|prompt| prompt.voice.as_deref());
+        let language = self.said.iter().find_map(|prompt| prompt.language.as_deref());
         if !texts.is_empty() {
-            let joined = texts.join(" ");
-            self.written.greeting = Some((joined.clone(), voice.clone()));
-            self.written.put("prompt", if is_ssml { format!("<speak>{joined}</speak>") } else { joined });
-            self.written.put("prompt_type", if is_ssml { "ssml" } else { "text" });
+            let said = match <[Cow<'a, str>; 1]>::try_from(texts) {
+                Ok([text]) => text,
+                Err(texts) => Cow::Owned(texts.join(" ")),
+            };
+            self.written.greeting = Some(Greeting { text: said.clone(), voice });
+            self.written.put("decision_prompt", if is_ssml { Cow::Owned(format!("<speak>{said}</speak>")) } else { said });
+            self.written.put("decision_prompt_type", if is_ssml { "ssml" } else { "text" });
         }
         if let Some(voice) = voice {
-            self.written.put("prompt_voice", voice);
+            self.written.put("decision_prompt_voice", voice);
         }
-        if let Some(language) = self.said.iter().find_map(|prompt| prompt.language.clone()) {
-            self.written.put("prompt_language", language);
+        if let Some(language) = language {
+            self.written.put("decision_prompt_language", language);
         }
     }
 
-    fn prompts(&mut self, prompts: &'b [Prompt], action: &str) {
+    fn prompts(&mut self, prompts: &'a [Prompt], action: &str) {
         for prompt in prompts {
             if let PromptContent::Audio(url) = &prompt.content {
                 self.audio(url, action);
@@ -141,11 +147,11 @@ impl<'b> Page<'_, 'b> {
         }
     }
 
-    fn audio(&mut self, url: &str, action: &str) {
+    fn audio(&mut self, url: &'a str, action: &str) {
         if self.written.ours.iter().any(|(name, _)| name == "decision_prompt_audio") {
             self.written.note(action, "one recording can be named; the first is");
         } else {
-            self.written.put("prompt_audio", url);
+            self.written.put("decision_prompt_audio", url);
         }
     }
 
@@ -159,17 +165,17 @@ impl<'b> Page<'_, 'b> {
         }
     }
 
-    fn action(&mut self, action: &'b Action) -> Result<(), Inability> {
+    fn action(&mut self, action: &'a Action) -> Result<(), Inability> {
         let name = action.name();
         match action {
             Action::Keep => self.done = "keep",
             Action::Say(prompt) => self.prompts(std::slice::from_ref(prompt), name),
             Action::Play(play) => self.audio(&play.url, name),
             Action::Pause(ms) => {
-                self.written.put("pause_ms", ms.to_string());
+                self.written.put("decision_pause_ms", ms.to_string());
                 self.written.note(name, "the flow must wait");
             }
-            Action::SetLanguage(language) => self.written.put("language", language.clone()),
+            Action::SetLanguage(language) => self.written.put("decision_language", language),
             Action::SetAttributes(pairs) => self.attributes(pairs, name),
             Action::Collect(collect) => self.ask(collect, &[], name)?,
             Action::Menu(menu) => self.ask(&menu.collect, &menu.choices, name)?,
@@ -177,9 +183,9 @@ impl<'b> Page<'_, 'b> {
                 self.comes_back(Place::Answered, name)?;
                 self.done = "get_input";
                 self.prompts(&ask.prompts, name);
-                self.written.put("max_digits", "1");
-                self.written.put("accept_key", ask.accept_key.clone());
-                self.written.put("timeout_s", seconds(ask.timeout_ms));
+                self.written.put("decision_max_digits", "1");
+                self.written.put("decision_accept_key", &ask.accept_key);
+                self.written.put("decision_timeout_s", seconds(ask.timeout_ms));
             }
             Action::Continue(_) => {
                 self.comes_back(Place::Main, name)?;
@@ -188,16 +194,16 @@ impl<'b> Page<'_, 'b> {
             Action::WakeAfter(wake) => {
                 self.comes_back(Place::Main, name)?;
                 self.done = "wait";
-                self.written.put("wait_s", seconds(wake.after_ms));
+                self.written.put("decision_wait_s", seconds(wake.after_ms));
             }
             Action::Enqueue(enqueue) => self.enqueue(enqueue),
             Action::Transfer(transfer) => self.transfer(transfer)?,
             Action::Converse(converse) => self.converse(converse),
             Action::Callback(callback) => {
                 self.done = "callback";
-                let number = callback.number.clone().or_else(|| self.scene?.caller.e164.clone());
+                let number = callback.number.as_deref().or_else(|| self.scene?.caller.e164.as_deref());
                 let number = number.ok_or_else(|| cannot(name, "the caller's number is not known, and it names none"))?;
-                self.written.put("callback_number", number);
+                self.written.put("decision_callback_number", number);
                 self.queue(&callback.queue);
             }
             Action::RecordAudio(policy) => {
@@ -207,13 +213,13 @@ impl<'b> Page<'_, 'b> {
                     Recording::Pause => "pause",
                     Recording::Resume => "resume",
                 };
-                self.written.put("recording", recording);
+                self.written.put("decision_recording", recording);
                 self.prompts(policy.announcement.as_slice(), name);
             }
             Action::HangUp(_) => self.done = "disconnect",
             Action::Reject(reason) => {
                 self.done = "disconnect";
-                self.written.put("reject_reason", reason.clone());
+                self.written.put("decision_reject_reason", reason);
             }
             Action::SendMessage(_) => {
                 return Err(Inability { code: Code::NeedsOutbox, ..cannot(name, "it needs an outbox, and there is none yet") });
@@ -227,74 +233,74 @@ impl<'b> Page<'_, 'b> {
         Ok(())
     }
 
-    fn voicemail(&mut self, voicemail: &'b Voicemail) -> Result<(), Inability> {
+    fn voicemail(&mut self, voicemail: &'a Voicemail) -> Result<(), Inability> {
         let flow = self.connection.option(super::VOICEMAIL_FLOW);
         let flow = flow.ok_or_else(|| cannot("voicemail", "the connection has no option voicemail_flow"))?;
         self.done = "transfer_to_flow";
         self.prompts(&voicemail.prompts, "voicemail");
-        self.written.put("flow", flow);
-        self.written.put("maximum_length_s", seconds(voicemail.max_length_ms));
+        self.written.put("decision_flow", flow);
+        self.written.put("decision_maximum_length_s", seconds(voicemail.max_length_ms));
         Ok(())
     }
 
-    fn attributes(&mut self, pairs: &[(String, String)], action: &str) {
+    fn attributes(&mut self, pairs: &'a [(String, String)], action: &str) {
         for (name, value) in pairs {
             if name.starts_with(PREFIX) {
                 self.written.note(action, "names that begin with decision_ are the host's, and such attributes are kept but not told");
                 continue;
             }
-            self.written.attributes.retain(|(known, _)| known != name);
+            self.written.attributes.retain(|(known, _)| *known != name.as_str());
             // An empty one removes it from the contact; a flow keeps what it was told, so it is told that it is empty.
-            self.written.attributes.push((name.clone(), value.clone()));
+            self.written.attributes.push((name, value));
         }
     }
 
-    fn ask(&mut self, collect: &'b Collect, choices: &[Choice], action: &str) -> Result<(), Inability> {
+    fn ask(&mut self, collect: &'a Collect, choices: &'a [Choice], action: &str) -> Result<(), Inability> {
         self.comes_back(Place::Answered, action)?;
         self.done = "get_input";
         self.prompts(&collect.prompts, action);
         let longest = choices.iter().map(|choice| choice.key.len()).max().unwrap_or(collect.max_digits as usize);
-        self.written.put("max_digits", longest.max(1).to_string());
-        self.written.put("timeout_s", seconds(collect.first_timeout_ms));
-        self.written.put("input", if collect.speech { "dtmf speech" } else { "dtmf" });
+        self.written.put("decision_max_digits", longest.max(1).to_string());
+        self.written.put("decision_timeout_s", seconds(collect.first_timeout_ms));
+        self.written.put("decision_input", if collect.speech { "dtmf speech" } else { "dtmf" });
         if let Some(terminator) = &collect.terminator {
-            self.written.put("terminator", terminator.clone());
+            self.written.put("decision_terminator", terminator);
         }
         if collect.sensitive {
-            self.written.put("sensitive", "true");
+            self.written.put("decision_sensitive", "true");
             self.written.note(action, "the flow must store what is entered encrypted");
         }
         for (at, choice) in choices.iter().enumerate() {
-            self.written.put(&format!("menu_{}_key", at + 1), choice.key.clone());
-            self.written.put(&format!("menu_{}_label", at + 1), choice.label.clone());
-            self.written.put(&format!("menu_{}_value", at + 1), choice.value.clone());
+            self.written.put(format!("decision_menu_{}_key", at + 1), &choice.key);
+            self.written.put(format!("decision_menu_{}_label", at + 1), &choice.label);
+            self.written.put(format!("decision_menu_{}_value", at + 1), &choice.value);
         }
         if !choices.is_empty() {
-            self.written.put("menu_count", choices.len().to_string());
-            self.written.choices = choices.to_vec();
+            self.written.put("decision_menu_count", choices.len().to_string());
+            self.written.choices = choices;
         }
         Ok(())
     }
 
     /// What Connect calls the queue; where nobody said, its own name.
-    fn queue(&mut self, name: &str) {
+    fn queue(&mut self, name: &'a str) {
         let known = self.scene.and_then(|scene| scene.directory.queues.get(name));
-        let id = known.and_then(|queue| queue.provider_ids.get(NAME)).cloned().unwrap_or_else(|| name.to_owned());
-        self.written.put("queue", id);
-        self.written.put("queue_name", name);
+        let id = known.and_then(|queue| queue.provider_ids.get(NAME)).map_or(name, String::as_str);
+        self.written.put("decision_queue", id);
+        self.written.put("decision_queue_name", name);
     }
 
-    fn enqueue(&mut self, enqueue: &Enqueue) {
+    fn enqueue(&mut self, enqueue: &'a Enqueue) {
         self.done = "transfer_to_queue";
         self.queue(&enqueue.queue);
         if let Some(priority) = enqueue.priority {
-            self.written.put("priority", priority.to_string());
+            self.written.put("decision_priority", priority.to_string());
         }
         if let Some(wait) = enqueue.maximum_wait_ms {
-            self.written.put("maximum_wait_s", seconds(wait));
+            self.written.put("decision_maximum_wait_s", seconds(wait));
         }
         for (at, skill) in enqueue.skills.iter().enumerate() {
-            self.written.put(&format!("skill_{}", at + 1), format!("{} >= {}", skill.name, skill.level));
+            self.written.put(format!("decision_skill_{}", at + 1), format!("{} >= {}", skill.name, skill.level));
         }
         if self.scene.is_some_and(|scene| !scene.alone) {
             self.place = Some(Place::QueueLeft);
@@ -304,12 +310,12 @@ impl<'b> Page<'_, 'b> {
         }
     }
 
-    fn transfer(&mut self, transfer: &Transfer) -> Result<(), Inability> {
+    fn transfer(&mut self, transfer: &'a Transfer) -> Result<(), Inability> {
         let action = "transfer";
         if let Some(Target::Flow(flow)) = transfer.targets.first() {
             self.comes_back(Place::Main, action)?;
             self.done = "continue";
-            self.written.put("next_flow", flow.clone());
+            self.written.put("decision_next_flow", flow);
             return Ok(());
         }
         for (at, target) in transfer.targets.iter().enumerate() {
@@ -318,16 +324,16 @@ impl<'b> Page<'_, 'b> {
             if at == 0 {
                 self.done = done;
             }
-            self.written.put(&format!("{key}{suffix}"), value);
+            self.written.put(format!("decision_{key}{suffix}"), value);
         }
         if transfer.targets.len() > 1 {
             self.written.note(action, "the flow must try the targets one after the other");
         }
         if let Some(caller_id) = &transfer.caller_id {
-            self.written.put("caller_id", caller_id.clone());
+            self.written.put("decision_caller_id", caller_id);
         }
         if let Some(timeout) = transfer.ring_timeout_ms {
-            self.written.put("ring_timeout_s", seconds(timeout));
+            self.written.put("decision_ring_timeout_s", seconds(timeout));
         }
         if transfer.talk_limit_ms.is_some() || transfer.warm || transfer.ringing == Ringing::Parallel {
             self.written.note(action, "how long they talk, whether they are announced and whether they ring at once is the flow's");
@@ -341,15 +347,15 @@ impl<'b> Page<'_, 'b> {
         Ok(())
     }
 
-    fn target(&self, target: &Target) -> Result<(&'static str, &'static str, String), Inability> {
+    fn target(&self, target: &'a Target) -> Result<(&'static str, &'static str, &'a str), Inability> {
         let raw = match target {
-            Target::Number(number) => return Ok(("transfer_to_number", "number", number.clone())),
+            Target::Number(number) => return Ok(("transfer_to_number", "number", number)),
             Target::Person(name) => {
                 let person = self.scene.and_then(|scene| scene.directory.people.get(name));
                 let person = person.ok_or_else(|| cannot("transfer", "nobody knows the person here"))?;
                 match &person.address.e164 {
-                    Some(number) => return Ok(("transfer_to_number", "number", number.clone())),
-                    None => person.address.raw.clone(),
+                    Some(number) => return Ok(("transfer_to_number", "number", number)),
+                    None => person.address.raw.as_str(),
                 }
             }
             Target::Sip(_) => {
@@ -366,20 +372,29 @@ impl<'b> Page<'_, 'b> {
         }
     }
 
-    fn converse(&mut self, converse: &Converse) {
+    fn converse(&mut self, converse: &'a Converse) {
         self.done = "converse";
         let persona = &converse.persona;
-        self.written.put("ai_instructions", persona.instructions.clone());
-        for (name, value) in [("ai_greeting", &persona.greeting), ("ai_voice", &persona.voice), ("ai_model", &persona.model)] {
+        self.written.put("decision_ai_instructions", &persona.instructions);
+        for (name, value) in
+            [("decision_ai_greeting", &persona.greeting), ("decision_ai_voice", &persona.voice), ("decision_ai_model", &persona.model)]
+        {
             if let Some(value) = value {
-                self.written.put(name, value.clone());
+                self.written.put(name, value);
             }
         }
-        self.written.put("ai_language", persona.language.clone());
+        self.written.put("decision_ai_language", &persona.language);
         if self.scene.is_some_and(|scene| !scene.alone) {
             self.place = Some(Place::SpeakerEnded);
         }
     }
+}
+
+/// What stands inside `<speak>`, where that is around it.
+fn inside_speak(ssml: &str) -> &str {
+    let bare = ssml.trim();
+    let open = bare.strip_prefix("<speak").and_then(|rest| rest.split_once('>')).map_or(bare, |(_, inner)| inner);
+    open.strip_suffix("</speak>").unwrap_or(open)
 }
 
 /// Whole seconds, rounded up.

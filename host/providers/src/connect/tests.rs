@@ -373,8 +373,24 @@ fn a_mistake_in_a_connection_is_found_when_it_is_set() {
         assert_eq!(Connect.check_connection(&connection).unwrap_err().at.as_deref(), Some(at));
     }
     assert_eq!((Connect.deadline_ms(&connection()), Connect.deadline_ms(&with("deadline_ms", "3000"))), (5_000, 3_000));
-    let refused = Connect.refuse(403);
-    assert!(refused.headers.contains(&("x-amzn-errortype".to_owned(), "AccessDeniedException".to_owned())));
+}
+
+#[test]
+fn every_refusal_has_the_words_that_clients_of_aws_know() {
+    for (status, kind) in [
+        (400, "InvalidRequestContentException"),
+        (403, "AccessDeniedException"),
+        (404, "ResourceNotFoundException"),
+        (408, "RequestTimeoutException"),
+        (413, "RequestTooLargeException"),
+        (429, "TooManyRequestsException"),
+        (503, "ServiceException"),
+    ] {
+        let refused = Connect.refuse(status);
+        assert_eq!(refused.status, status);
+        assert_eq!(refused.headers, [("x-amzn-errortype".to_owned(), kind.to_owned())]);
+        assert!(map(&refused)["message"].as_str().is_some_and(|message| !message.is_empty()), "{status}");
+    }
 }
 
 #[test]
@@ -397,6 +413,12 @@ fn what_the_flow_brings_back_depends_on_where_it_was_sent() {
     );
     assert!(matches!(heard(Place::Dialled, json!({"outcome": "busy"})), Heard::Dialled { outcome, .. } if outcome == "busy"));
     assert!(matches!(heard(Place::Main, json!({"event": "anything"})), Heard::Other(other) if other.kind == FLOW_EVENT));
+    // The fields of a bot reach the trail as they are, so nothing that the customer entered is one of them.
+    let of_bot = json!({"outcome": "escalated", "digits": "4711", "Digits": "1", "speech": "my pin", "confidence": 1, "city": "Bonn"});
+    assert_eq!(
+        heard(Place::SpeakerEnded, of_bot),
+        Heard::SpeakerEnded { reason: "escalated".to_owned(), fields: vec![("city".to_owned(), "Bonn".to_owned())] }
+    );
 }
 
 proptest! {

@@ -2,62 +2,91 @@
 //!
 //! `render` fills it in. Flat strings are the rule, because a block that expects a string map refuses anything else.
 
-use jackfield_domain::contact::decision::Choice;
-use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 
-use super::render::PREFIX;
+use jackfield_domain::contact::decision::Choice;
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
+
+use crate::json;
+
+/// The members that only the form with members has. An attribute of that name gives way.
+const GREETING: &str = "Greeting";
+const MENU: &str = "Menu";
 
 /// A draft as keys and values.
 #[derive(Debug)]
-pub(super) struct Written {
-    pub(super) attributes: Vec<(String, String)>,
-    pub(super) ours: Vec<(String, String)>,
-    pub(super) greeting: Option<(String, Option<String>)>,
-    pub(super) choices: Vec<Choice>,
+pub(super) struct Written<'a> {
+    pub(super) attributes: Vec<(&'a str, &'a str)>,
+    pub(super) ours: Vec<(Cow<'static, str>, Cow<'a, str>)>,
+    pub(super) greeting: Option<Greeting<'a>>,
+    pub(super) choices: &'a [Choice],
     /// False where the answer is for what is nobody's.
     pub(super) is_somebodys: bool,
     pub(super) failed: Option<String>,
     pub(super) notes: Vec<String>,
 }
 
-impl Written {
+/// What is said first.
+#[derive(Debug, serde::Serialize)]
+pub(super) struct Greeting<'a> {
+    pub(super) text: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) voice: Option<&'a str>,
+}
+
+/// A choice as a block reads it.
+#[derive(serde::Serialize)]
+struct Item<'a> {
+    digit: &'a str,
+    label: &'a str,
+    queue: &'a str,
+}
+
+/// As a function behind an HTTP gateway answers, which is what some flows were written for.
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Nested<'a> {
+    status_code: u16,
+    body: Body<'a>,
+}
+
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Body<'a> {
+    attributes: Map<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default_routing: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+}
+
+impl<'a> Written<'a> {
     /// The answer in the form that the connection's owner chose.
     pub(super) fn body(&self, form: Option<&str>) -> Vec<u8> {
-        let text = |(name, value): &(String, String)| (name.clone(), Value::from(value.as_str()));
-        let flat: Map<String, Value> = self.attributes.iter().chain(&self.ours).map(text).collect();
-        let whole = match form {
-            Some("nested") => self.nested(flat),
-            Some("json") => self.json(flat),
-            _ => Value::Object(flat),
+        let flat = Map { written: self, has_members: false };
+        match form {
+            Some("nested") => json::bytes(&self.nested(flat)),
+            Some("json") => json::bytes(&Map { written: self, has_members: true }),
+            _ => json::bytes(&flat),
+        }
+    }
+
+    fn nested<'w>(&'w self, attributes: Map<'w>) -> Nested<'w> {
+        let (status_code, error) = match (&self.failed, self.is_somebodys) {
+            (_, false) => (404, Some("Tenant not found")),
+            (Some(code), true) => (500, Some(code.as_str())),
+            (None, true) => (200, None),
         };
-        whole.to_string().into_bytes()
+        Nested { status_code, body: Body { attributes, default_routing: error.map(|_| true), error } }
     }
 
-    /// As a function behind an HTTP gateway answers, which is what some flows were written for.
-    fn nested(&self, flat: Map<String, Value>) -> Value {
-        match (&self.failed, self.is_somebodys) {
-            (_, false) => json!({ "statusCode": 404, "body": { "error": "Tenant not found", "defaultRouting": true, "attributes": flat } }),
-            (Some(code), true) => json!({ "statusCode": 500, "body": { "error": code, "defaultRouting": true, "attributes": flat } }),
-            (None, true) => json!({ "statusCode": 200, "body": { "attributes": flat } }),
+    /// Sets a key, which begins with `decision_`; of two values the later counts.
+    pub(super) fn put(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Cow<'a, str>>) {
+        let (name, value) = (name.into(), value.into());
+        match self.ours.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, kept)) => *kept = value,
+            None => self.ours.push((name, value)),
         }
-    }
-
-    /// With lists and members, for a block that expects JSON.
-    fn json(&self, mut flat: Map<String, Value>) -> Value {
-        if let Some((text, voice)) = &self.greeting {
-            let mut greeting = Map::from_iter([("text".to_owned(), Value::from(text.as_str()))]);
-            greeting.extend(voice.as_deref().map(|voice| ("voice".to_owned(), Value::from(voice))));
-            flat.insert("Greeting".to_owned(), Value::Object(greeting));
-        }
-        if !self.choices.is_empty() {
-            let one = |choice: &Choice| json!({ "digit": choice.key, "label": choice.label, "queue": choice.value });
-            flat.insert("Menu".to_owned(), self.choices.iter().map(one).collect());
-        }
-        Value::Object(flat)
-    }
-
-    pub(super) fn put(&mut self, name: &str, value: impl Into<String>) {
-        self.ours.push((format!("{PREFIX}{name}"), value.into()));
     }
 
     pub(super) fn note(&mut self, action: &str, sentence: &str) {
@@ -65,5 +94,35 @@ impl Written {
         if !self.notes.contains(&note) {
             self.notes.push(note);
         }
+    }
+}
+
+/// The keys as one object, with the members of a block that expects JSON or without.
+struct Map<'a> {
+    written: &'a Written<'a>,
+    has_members: bool,
+}
+
+impl Serialize for Map<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Written { attributes, ours, greeting, choices, .. } = self.written;
+        let greeting = greeting.as_ref().filter(|_| self.has_members);
+        let menu = Some(choices).filter(|choices| self.has_members && !choices.is_empty());
+        let gives_way = |name: &str| (name == GREETING && greeting.is_some()) || (name == MENU && menu.is_some());
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in attributes.iter().filter(|(name, _)| !gives_way(name)) {
+            map.serialize_entry(name, value)?;
+        }
+        for (name, value) in ours {
+            map.serialize_entry(name, value)?;
+        }
+        if let Some(greeting) = greeting {
+            map.serialize_entry(GREETING, greeting)?;
+        }
+        if let Some(choices) = menu {
+            let items = choices.iter().map(|choice| Item { digit: &choice.key, label: &choice.label, queue: &choice.value });
+            map.serialize_entry(MENU, &items.collect::<Vec<_>>())?;
+        }
+        map.end()
     }
 }

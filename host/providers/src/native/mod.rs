@@ -9,15 +9,17 @@
 mod auth;
 mod said;
 
-use jackfield_domain::contact::decision::Draft;
+use jackfield_domain::contact::decision::{Action, Draft};
 use jackfield_domain::fallback::Inability;
+use jackfield_domain::flow::release::ReleaseNumber;
+use jackfield_domain::id::ContactId;
 use jackfield_domain::refusal::Refusal;
 use jackfield_domain::tenant::address::Channel;
 use jackfield_domain::tenant::connection::Connection;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::options::{self, Known, SOURCES};
-use crate::provider::{Can, Document, Glance, Parsed, Provider, Raw, Reply, Scene, Step, Unreadable, Unverified, Verified};
+use crate::provider::{Can, Document, Glance, Parsed, Place, Provider, Raw, Scene, Step, Unreadable, Unverified, Verified};
 use crate::{connection, json};
 
 pub use auth::{basic, sign};
@@ -84,19 +86,9 @@ impl Provider for Native {
     }
 
     fn document(&self, draft: &Draft, _connection: &Connection, scene: Option<&Scene<'_>>) -> Result<Document, Inability> {
-        let mut body = json!({ "actions": draft.actions, "reason": draft.reason });
-        if let (Some(scene), Value::Object(members)) = (scene.filter(|scene| !scene.alone), &mut body) {
-            let step = Step { contact: scene.contact, turn: scene.turn, place: crate::provider::Place::Main };
-            members.insert("contact".to_owned(), json!(scene.contact));
-            members.insert("turn".to_owned(), json!(scene.turn));
-            members.insert("step".to_owned(), json!(step.to_string()));
-            members.insert("language".to_owned(), json!(scene.language));
-            if let Some(ran) = scene.ran {
-                members.insert("answered_by".to_owned(), json!(ran.answered_by.as_str()));
-                members.insert("release".to_owned(), json!(ran.release));
-            }
-        }
-        Ok(Document { reply: Reply::ok("application/json", json::canonical(&body)), notes: Vec::new() })
+        let answer =
+            Answer { actions: &draft.actions, reason: &draft.reason, place: scene.filter(|scene| !scene.alone).map(InContact::of) };
+        Ok(Document { reply: json::reply(&answer), notes: Vec::new() })
     }
 
     fn can(&self, _action: &str, _connection: &Connection) -> Can {
@@ -105,6 +97,42 @@ impl Provider for Native {
 
     fn hands_over(&self, connection: &Connection) -> bool {
         connection.option(ENDS) == Some("handed-over")
+    }
+}
+
+/// A decision as the contract writes it.
+#[derive(Serialize)]
+struct Answer<'a> {
+    actions: &'a [Action],
+    reason: &'a str,
+    #[serde(flatten)]
+    place: Option<InContact<'a>>,
+}
+
+/// Where in a contact it is, and what ran.
+#[derive(Serialize)]
+struct InContact<'a> {
+    contact: ContactId,
+    language: &'a str,
+    step: String,
+    turn: u32,
+    #[serde(flatten)]
+    ran: Option<Told>,
+}
+
+/// What ran: null where the contact has no release.
+#[derive(Serialize)]
+struct Told {
+    answered_by: &'static str,
+    release: Option<ReleaseNumber>,
+}
+
+impl<'a> InContact<'a> {
+    fn of(scene: &'a Scene<'a>) -> Self {
+        let Scene { contact, turn, language, .. } = *scene;
+        let step = Step { contact, turn, place: Place::Main }.to_string();
+        let ran = scene.ran.map(|ran| Told { answered_by: ran.answered_by.as_str(), release: ran.release });
+        Self { contact, language, step, turn, ran }
     }
 }
 

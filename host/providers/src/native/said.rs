@@ -3,15 +3,16 @@
 //! The form is ours, so a kind that does not exist is refused; but a member that is missing, null or of another type is one that is
 //! not there, and an event without a kind is the contact's beginning or, where it carries a text, a message.
 
+use std::borrow::Cow;
+
 use jackfield_domain::contact::event::{Alternative, Extension, Media, Message, MessageStatus};
 use jackfield_domain::contact::open::Heard;
 use jackfield_domain::contact::{Arrival, Direction, Endpoint, Party};
 use jackfield_domain::tenant::address::{Address, AddressKind, Channel};
 use jackfield_domain::tenant::connection::Connection;
-use serde_json::Value;
 
 use super::{CHANNEL, TRUSTED_PEERS};
-use crate::json::{self, canonical, first, text, whole};
+use crate::json::{self, Json, first, owned, text, whole};
 use crate::options;
 use crate::party::{bounded, endpoint, id, party};
 use crate::provider::{Glance, Parsed, Raw, Step, Unreadable};
@@ -30,20 +31,21 @@ fn contact_in_path(tail: &str) -> Result<Option<&str>, Unreadable> {
     named.filter(|named| !named.is_empty() && !named.contains('/')).map(Some).ok_or(Unreadable::NoSuchHook)
 }
 
-fn contact(raw: &Raw<'_>, body: &Value) -> Result<String, Unreadable> {
-    let named = contact_in_path(raw.tail)?.map(str::to_owned);
+fn contact(raw: &Raw<'_>, body: &Json<'_>) -> Result<String, Unreadable> {
+    let named = contact_in_path(raw.tail)?;
     match (named, text(body, "/contact")) {
         (Some(path), Some(body)) if path != body => Err(Unreadable::Ambiguous("contact")),
-        (Some(named), _) | (None, Some(named)) => id(&named),
+        (Some(named), _) => id(named),
+        (None, Some(named)) => id(&named),
         (None, None) => Err(Unreadable::Missing("contact")),
     }
 }
 
-fn step(body: &Value) -> Result<Option<Step>, Unreadable> {
+fn step(body: &Json<'_>) -> Result<Option<Step>, Unreadable> {
     text(body, "/step").map(|token| token.parse().map_err(Unreadable::from)).transpose()
 }
 
-fn channel(body: &Value, connection: &Connection) -> Channel {
+fn channel(body: &Json<'_>, connection: &Connection) -> Channel {
     let named = text(body, "/channel").and_then(|name| name.parse().ok());
     named.or_else(|| connection.option(CHANNEL)?.parse().ok()).unwrap_or(Channel::Voice)
 }
@@ -68,15 +70,15 @@ pub(super) fn glance(raw: &Raw<'_>, connection: &Connection) -> Result<Glance, U
     addresses.extend(named.iter().cloned());
     let host = header("host").and_then(|host| host.split(':').next()).filter(|host| host.contains('.'));
     addresses.extend(host.and_then(|host| Address::new(channel, AddressKind::Domain, host).ok()));
-    Ok(Glance { addresses, must_agree: true, named, account: None, step: step(&body)?, release: text(&body, "/release") })
+    Ok(Glance { addresses, must_agree: true, named, account: None, step: step(&body)?, release: owned(&body, "/release") })
 }
 
-fn our_side(body: &Value) -> Option<String> {
+fn our_side<'v>(body: &'v Json<'_>) -> Option<Cow<'v, str>> {
     let members: &[&str] = if is_outbound(body) { &["/from/address", "/from"] } else { &["/to/address", "/to"] };
     first(body, members)
 }
 
-fn is_outbound(body: &Value) -> bool {
+fn is_outbound(body: &Json<'_>) -> bool {
     text(body, "/direction").is_some_and(|direction| direction == "outbound")
 }
 
@@ -106,7 +108,7 @@ pub(super) fn parse(raw: &Raw<'_>, _connection: &Connection) -> Result<Parsed, U
     // A client's own id of the event identifies it; without one its content does.
     let event_material = match text(&body, "/id") {
         Some(id) => [b"id:".as_slice(), bounded(&id)?.as_bytes()].concat(),
-        None => canonical(&body),
+        None => json::material(&body, raw.body),
     };
     Ok(Parsed {
         arrival: arrival(raw, &body)?,
@@ -118,40 +120,36 @@ pub(super) fn parse(raw: &Raw<'_>, _connection: &Connection) -> Result<Parsed, U
     })
 }
 
-fn arrival(raw: &Raw<'_>, body: &Value) -> Result<Arrival, Unreadable> {
+fn arrival(raw: &Raw<'_>, body: &Json<'_>) -> Result<Arrival, Unreadable> {
     let outbound = is_outbound(body);
     let end = |members: &[&str]| endpoint(first(body, members).as_deref());
     let (from, to) = (end(&["/from/address", "/from"])?, end(&["/to/address", "/to"])?);
-    let (customer, entry, side) = if outbound { (to, from, "/to") } else { (from, to, "/from") };
-    let withheld = body.pointer(&format!("{side}/anonymous")).and_then(Value::as_bool).unwrap_or(false);
+    let (customer, entry, side) = if outbound { (to, from, "to") } else { (from, to, "from") };
+    let theirs = body.get(side).unwrap_or(&Json::Null);
+    let withheld = theirs.get("anonymous").and_then(Json::as_bool).unwrap_or(false);
     let party = party(if withheld { Endpoint { e164: None, ..customer } } else { customer });
     Ok(Arrival {
         provider_contact: contact(raw, body)?,
         parent: text(body, "/parent").map(|parent| id(&parent)).transpose()?,
         direction: if outbound { Direction::Outbound } else { Direction::Inbound },
         customer: Party {
-            name: text(body, &format!("{side}/name")).map(|name| name.chars().take(200).collect()),
-            attestation: text(body, &format!("{side}/attestation"))
-                .filter(|level| matches!(level.as_str(), "A" | "B" | "C" | "failed" | "none")),
+            name: text(theirs, "/name").map(|name| name.chars().take(200).collect()),
+            attestation: owned(theirs, "/attestation").filter(|level| matches!(level.as_str(), "A" | "B" | "C" | "failed" | "none")),
             anonymous: party.anonymous || withheld,
             ..party
         },
         entry,
         forwarded_from: text(body, "/forwarded_from").map(|raw| endpoint(Some(&raw))).transpose()?,
-        headers: json::plain(body, "/headers")
-            .into_iter()
-            .map(|(name, value)| (name.to_ascii_lowercase(), value))
-            .filter(|(name, _)| name.starts_with("x-"))
-            .collect(),
-        extras: json::plain(body, "/extras"),
+        headers: json::headers(body, "/headers"),
+        extras: json::pairs(body, "/extras"),
     })
 }
 
 /// What happened, by the kind that the event names.
-fn heard(body: &Value) -> Result<Heard, Unreadable> {
-    let event = body.get("event").unwrap_or(&Value::Null);
-    let words = |member: &str| text(event, member).unwrap_or_default();
-    let outcome = || first(event, &["/outcome"]).unwrap_or_else(|| "failed".to_owned());
+fn heard(body: &Json<'_>) -> Result<Heard, Unreadable> {
+    let event = body.get("event").unwrap_or(&Json::Null);
+    let words = |member: &str| owned(event, member).unwrap_or_default();
+    let outcome = || owned(event, "/outcome").unwrap_or_else(|| "failed".to_owned());
     let ms = |member: &str| whole(event, member).unwrap_or(0);
     let small = |member: &str| whole(event, member).and_then(|number| u32::try_from(number).ok());
     let kind = json::written(event).or_else(|| text(event, "/kind"));
@@ -161,17 +159,17 @@ fn heard(body: &Value) -> Result<Heard, Unreadable> {
         Some("digits") => Heard::Digits(words("/value")),
         Some("speech") => Heard::Speech {
             text: words("/text"),
-            confidence: event.get("confidence").and_then(Value::as_f64).map(|share| share.clamp(0.0, 1.0) as f32),
+            confidence: event.get("confidence").and_then(Json::as_f64).map(|share| share.clamp(0.0, 1.0) as f32),
             alternatives: alternatives(event),
         },
         Some("nothing") => Heard::Nothing,
         Some("hung-up") => Heard::HungUp,
         Some("message") => Heard::Message(message(event)),
         Some("message-status") => {
-            Heard::MessageStatus(MessageStatus { id: words("/id"), status: words("/status"), error: text(event, "/error") })
+            Heard::MessageStatus(MessageStatus { id: words("/id"), status: words("/status"), error: owned(event, "/error") })
         }
         Some("resumed") => Heard::Resumed,
-        Some("dialled") => Heard::Dialled { outcome: outcome(), talked_ms: ms("/talked_ms"), extras: json::plain(event, "/extras") },
+        Some("dialled") => Heard::Dialled { outcome: outcome(), talked_ms: ms("/talked_ms"), extras: json::pairs(event, "/extras") },
         Some("waiting") => Heard::Waiting {
             position: small("/position"),
             waited_ms: ms("/waited_ms"),
@@ -179,24 +177,24 @@ fn heard(body: &Value) -> Result<Heard, Unreadable> {
             size: small("/size"),
         },
         Some("queue-left") => Heard::QueueLeft { outcome: outcome(), waited_ms: ms("/waited_ms") },
-        Some("recorded") => Heard::Recorded { outcome: outcome(), length_ms: ms("/length_ms"), audio: text(event, "/audio") },
+        Some("recorded") => Heard::Recorded { outcome: outcome(), length_ms: ms("/length_ms"), audio: owned(event, "/audio") },
         Some("conference-left") => Heard::ConferenceLeft { outcome: outcome(), stayed_ms: ms("/stayed_ms") },
         Some("speaker-ended") => Heard::SpeakerEnded {
-            reason: first(event, &["/reason"]).unwrap_or_else(|| "completed".to_owned()),
-            fields: json::plain(event, "/fields"),
+            reason: owned(event, "/reason").unwrap_or_else(|| "completed".to_owned()),
+            fields: json::pairs(event, "/fields"),
         },
         Some("ended") => Heard::Ended {
-            cause: first(event, &["/cause"]).unwrap_or_else(|| "completed".to_owned()),
+            cause: owned(event, "/cause").unwrap_or_else(|| "completed".to_owned()),
             lasted_ms: ms("/lasted_ms"),
-            extras: json::plain(event, "/extras"),
+            extras: json::pairs(event, "/extras"),
         },
         Some("other") => other(event)?,
         Some(_) => return Err(Unreadable::Malformed("the event has a kind that this version does not know")),
     })
 }
 
-fn other(event: &Value) -> Result<Heard, Unreadable> {
-    let data = event.get("data").map_or_else(|| "{}".to_owned(), Value::to_string);
+fn other(event: &Json<'_>) -> Result<Heard, Unreadable> {
+    let data = event.get("data").map_or_else(|| "{}".to_owned(), json::written_again);
     if data.len() > DATA_BYTES_MAX {
         return Err(Unreadable::TooMuch("the event's data is larger than 16 KiB"));
     }
@@ -204,30 +202,30 @@ fn other(event: &Value) -> Result<Heard, Unreadable> {
     Ok(Heard::Other(Extension { kind: bounded(&name)?.to_owned(), data }))
 }
 
-fn alternatives(event: &Value) -> Vec<Alternative> {
-    let all = event.get("alternatives").and_then(Value::as_array);
-    let one = |item: &Value| {
-        let confidence = item.get("confidence").and_then(Value::as_f64).unwrap_or(0.0).clamp(0.0, 1.0) as f32;
-        Some(Alternative { value: text(item, "/text")?, confidence })
+fn alternatives(event: &Json<'_>) -> Vec<Alternative> {
+    let all = event.get("alternatives").map_or(&[][..], Json::items);
+    let one = |item: &Json<'_>| {
+        let confidence = item.get("confidence").and_then(Json::as_f64).unwrap_or(0.0).clamp(0.0, 1.0) as f32;
+        Some(Alternative { value: owned(item, "/text")?, confidence })
     };
-    all.into_iter().flatten().filter_map(one).take(ITEMS_MAX).collect()
+    all.iter().filter_map(one).take(ITEMS_MAX).collect()
 }
 
-fn message(event: &Value) -> Message {
-    let media = event.get("media").and_then(Value::as_array);
-    let one = |item: &Value| {
+fn message(event: &Json<'_>) -> Message {
+    let media = event.get("media").map_or(&[][..], Json::items);
+    let one = |item: &Json<'_>| {
         Some(Media {
-            url: text(item, "/url")?,
-            mime: text(item, "/mime").unwrap_or_else(|| "application/octet-stream".to_owned()),
-            name: text(item, "/name"),
+            url: owned(item, "/url")?,
+            mime: owned(item, "/mime").unwrap_or_else(|| "application/octet-stream".to_owned()),
+            name: owned(item, "/name"),
         })
     };
     Message {
-        id: text(event, "/id").unwrap_or_default(),
-        text: text(event, "/text").unwrap_or_default(),
-        media: media.into_iter().flatten().filter_map(one).take(ITEMS_MAX).collect(),
-        choice: text(event, "/choice"),
-        reply_to: text(event, "/reply_to"),
-        extras: json::plain(event, "/extras"),
+        id: owned(event, "/id").unwrap_or_default(),
+        text: owned(event, "/text").unwrap_or_default(),
+        media: media.iter().filter_map(one).take(ITEMS_MAX).collect(),
+        choice: owned(event, "/choice"),
+        reply_to: owned(event, "/reply_to"),
+        extras: json::pairs(event, "/extras"),
     }
 }

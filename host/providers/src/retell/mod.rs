@@ -14,9 +14,9 @@ use jackfield_domain::contact::decision::Draft;
 use jackfield_domain::fallback::Inability;
 use jackfield_domain::refusal::Refusal;
 use jackfield_domain::tenant::connection::Connection;
-use serde_json::json;
 
 use crate::connection::{self, invalid};
+use crate::json;
 use crate::options::{self, Known};
 use crate::provider::{Can, Document, Glance, Parsed, Provider, Raw, Reply, Scene, Unreadable, Unverified, Verified};
 
@@ -72,8 +72,8 @@ impl Provider for Retell {
     }
 
     fn document(&self, draft: &Draft, connection: &Connection, scene: Option<&Scene<'_>>) -> Result<Document, Inability> {
-        let (inbound, notes) = render::inbound(draft, connection, scene)?;
-        Ok(Document { reply: Reply::ok("application/json", json!({ "call_inbound": inbound }).to_string()), notes })
+        let (answer, notes) = render::answer(draft, connection, scene)?;
+        Ok(Document { reply: json::reply(&answer), notes })
     }
 
     fn can(&self, action: &str, _connection: &Connection) -> Can {
@@ -108,7 +108,7 @@ impl Provider for Retell {
 
     /// The agent that is bound to the number takes the call: better than silence where nothing at all could be rendered.
     fn at_the_very_end(&self, _connection: &Connection, _scene: Option<&Scene<'_>>) -> Reply {
-        Reply::ok("application/json", json!({ "call_inbound": {} }).to_string())
+        Reply::ok("application/json", "{\"call_inbound\":{}}")
     }
 }
 

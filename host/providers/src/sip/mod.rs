@@ -112,10 +112,10 @@ impl Provider for Sip {
                 }
                 let tenant = targets::tenant_header(connection, scene);
                 let count = routes.len();
-                let contact = |(at, route): (usize, &Route)| {
+                let contact = |(at, route): (usize, &Route<'_>)| {
                     // The same weight for all means all at once; else the first weighs most (RFC 3261, 20.10).
                     let weight = if parallel { 10 } else { 10_usize.saturating_sub(at * 10 / count.max(10)).max(1) };
-                    ("contact".to_owned(), format!("<{}{}>;q={}.{}", route.uri, in_uri(route, tenant.as_ref()), weight / 10, weight % 10))
+                    ("contact".to_owned(), format!("<{}{}>;q={}.{}", route.uri, in_uri(route, tenant), weight / 10, weight % 10))
                 };
                 Reply { headers: routes.iter().enumerate().map(contact).collect(), ..Reply::empty(302) }
             }
@@ -134,8 +134,8 @@ impl Provider for Sip {
 }
 
 /// Headers that the switch is to put into its next INVITE, as a URI carries them.
-fn in_uri(route: &Route, tenant: Option<&(String, String)>) -> String {
-    let all = tenant.into_iter().chain(&route.headers);
+fn in_uri(route: &Route<'_>, tenant: Option<(&str, &str)>) -> String {
+    let all = tenant.into_iter().chain(route.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     let written: Vec<String> = all.map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, HEADER_ESCAPES))).collect();
     if written.is_empty() { String::new() } else { format!("?{}", written.join("&")) }
 }

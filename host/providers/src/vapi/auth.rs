@@ -5,6 +5,8 @@
 //!
 //! A secret header and a bearer token prove who sends and nothing of what; they belong on encrypted lines.
 
+use std::borrow::Cow;
+
 use jackfield_domain::tenant::connection::Connection;
 use subtle::Choice;
 
@@ -73,7 +75,7 @@ fn signature(raw: &Raw<'_>, connection: &Connection) -> Result<Verified, Unverif
 /// One server may serve several organisations with one secret; the connection speaks for one.
 fn of_account(raw: &Raw<'_>, connection: &Connection) -> Result<(), Unverified> {
     let Some(own) = &connection.account else { return Ok(()) };
-    let theirs = parse(raw.body).ok().and_then(|body| organisation(&body));
+    let theirs = parse(raw.body).ok().and_then(|body| organisation(&body).map(Cow::into_owned));
     if theirs.is_some_and(|theirs| theirs != *own) {
         return Err(unverified(raw, connection, &[], "the message is about a call of another organisation"));
     }

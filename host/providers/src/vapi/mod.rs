@@ -17,8 +17,9 @@ use jackfield_domain::refusal::Refusal;
 use jackfield_domain::tenant::connection::Connection;
 
 use crate::connection::{self, invalid};
+use crate::json;
 use crate::options::{self, Known};
-use crate::provider::{Can, Document, Glance, Parsed, Provider, Raw, Reply, Scene, Unreadable, Unverified, Verified};
+use crate::provider::{Can, Document, Glance, Parsed, Provider, Raw, Scene, Unreadable, Unverified, Verified};
 use crate::voice_ai::impossible;
 
 /// As connections name it.
@@ -90,7 +91,7 @@ impl Provider for Vapi {
 
     fn document(&self, draft: &Draft, connection: &Connection, scene: Option<&Scene<'_>>) -> Result<Document, Inability> {
         let (answer, notes) = render::answer(draft, connection, scene)?;
-        Ok(Document { reply: Reply::ok("application/json", answer.to_string()), notes })
+        Ok(Document { reply: json::reply(&answer), notes })
     }
 
     fn can(&self, action: &str, connection: &Connection) -> Can {

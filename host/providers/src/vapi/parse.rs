@@ -4,13 +4,15 @@
 //! Vapi writes it beside the call in one message and inside it in another, so both places are read. A message that only tells how the
 //! conversation goes is ignored, whatever it lacks.
 
+use std::borrow::Cow;
+
 use jackfield_domain::contact::event::Extension;
 use jackfield_domain::contact::open::Heard;
 use jackfield_domain::contact::{Arrival, Direction, Endpoint, Party};
 use jackfield_domain::tenant::address::{Address, AddressKind, Channel};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::json::{canonical, first, object, text, whole};
+use crate::json::{self, Json, first, object, owned, text, whole};
 use crate::party::{VALUE_BYTES_MAX, endpoint, id, party};
 use crate::provider::{Glance, Parsed, Raw, Unreadable};
 
@@ -35,7 +37,7 @@ const CUSTOMERS: [&str; 4] =
 pub(super) fn glance(raw: &Raw<'_>) -> Result<Glance, Unreadable> {
     let body = read(raw)?;
     let addresses = first(&body, &NUMBERS).and_then(|number| address_of(&number)).into_iter().collect();
-    Ok(Glance { addresses, account: organisation(&body), ..Glance::default() })
+    Ok(Glance { addresses, account: organisation(&body).map(Cow::into_owned), ..Glance::default() })
 }
 
 pub(super) fn parse(raw: &Raw<'_>) -> Result<Parsed, Unreadable> {
@@ -47,19 +49,20 @@ pub(super) fn parse(raw: &Raw<'_>) -> Result<Parsed, Unreadable> {
     Ok(Parsed {
         arrival: arrival(&body, heard.as_ref())?,
         ignored: heard.is_none(),
+        // What is ignored is no event: transcripts come by the dozen, and each with the whole conversation.
+        event_material: if heard.is_some() { json::material(&body, raw.body) } else { Vec::new() },
         heard: heard.unwrap_or(Heard::Nothing),
-        event_material: canonical(&body),
         sensitive_possible: false,
         asked,
     })
 }
 
 /// The organisation at Vapi that a message is about.
-pub(super) fn organisation(body: &Value) -> Option<String> {
+pub(super) fn organisation<'v>(body: &'v Json<'_>) -> Option<Cow<'v, str>> {
     first(body, &["/message/call/orgId", "/message/phoneNumber/orgId"])
 }
 
-fn read(raw: &Raw<'_>) -> Result<Value, Unreadable> {
+fn read<'a>(raw: &Raw<'a>) -> Result<Json<'a>, Unreadable> {
     if raw.tail != TAIL {
         return Err(Unreadable::NoSuchHook);
     }
@@ -75,7 +78,7 @@ fn address_of(raw: &str) -> Option<Address> {
     Address::new(Channel::Voice, AddressKind::SipUser, user).ok()
 }
 
-fn arrival(body: &Value, heard: Option<&Heard>) -> Result<Arrival, Unreadable> {
+fn arrival(body: &Json<'_>, heard: Option<&Heard>) -> Result<Arrival, Unreadable> {
     let call = match (text(body, "/message/call/id"), heard) {
         (Some(call), _) => id(&call)?,
         (None, Some(_)) => return Err(Unreadable::Missing("message.call.id")),
@@ -91,7 +94,7 @@ fn arrival(body: &Value, heard: Option<&Heard>) -> Result<Arrival, Unreadable> {
         provider_contact: call,
         parent: None,
         direction: if outbound { Direction::Outbound } else { Direction::Inbound },
-        customer: Party { name: name.filter(|name| name.len() <= VALUE_BYTES_MAX), ..party(end(body, &CUSTOMERS)) },
+        customer: Party { name: name.filter(|name| name.len() <= VALUE_BYTES_MAX).map(Cow::into_owned), ..party(end(body, &CUSTOMERS)) },
         entry,
         forwarded_from: None,
         headers: Vec::new(),
@@ -100,13 +103,13 @@ fn arrival(body: &Value, heard: Option<&Heard>) -> Result<Arrival, Unreadable> {
 }
 
 /// An end that cannot be read is none: the call can be answered all the same.
-fn end(body: &Value, pointers: &[&str]) -> Endpoint {
+fn end(body: &Json<'_>, pointers: &[&str]) -> Endpoint {
     endpoint(first(body, pointers).as_deref()).unwrap_or_default()
 }
 
 /// What was heard, and what was asked for; none where the message changes nothing.
-fn heard(body: &Value) -> Option<(Heard, String)> {
-    let kind = text(body, "/message/type")?;
+fn heard(body: &Json<'_>) -> Option<(Heard, String)> {
+    let kind = owned(body, "/message/type")?;
     match kind.as_str() {
         "assistant-request" => Some((Heard::Arrival, kind)),
         "end-of-call-report" => Some((ended(body), kind)),
@@ -121,10 +124,10 @@ fn heard(body: &Value) -> Option<(Heard, String)> {
 }
 
 /// The first call is the event; the answer tells the others that one is answered at a time. Calls without an id cannot be answered.
-fn tool_calls(body: &Value) -> Option<(Heard, String)> {
+fn tool_calls(body: &Json<'_>) -> Option<(Heard, String)> {
     let lists = ["/message/toolCallList", "/message/toolCalls", "/message/toolWithToolCallList"];
     let calls = lists.iter().find_map(|list| {
-        let calls: Vec<(String, String, Value)> = body.pointer(list)?.as_array()?.iter().filter_map(tool_call).take(CALLS_MAX).collect();
+        let calls: Vec<Call<'_>> = body.at(list)?.items().iter().filter_map(tool_call).take(CALLS_MAX).collect();
         Some(calls).filter(|calls| !calls.is_empty())
     })?;
     let (_, name, parameters) = calls.first()?;
@@ -132,12 +135,15 @@ fn tool_calls(body: &Value) -> Option<(Heard, String)> {
     if data.len() > DATA_BYTES_MAX {
         data = json!({ "name": name, "parameters": null, "too-large": true }).to_string();
     }
-    let named: Vec<(&String, &String)> = calls.iter().map(|(id, name, _)| (id, name)).collect();
+    let named: Vec<(&str, &str)> = calls.iter().map(|(id, name, _)| (id.as_ref(), name.as_str())).collect();
     Some((Heard::Other(Extension { kind: "tool-call".to_owned(), data }), format!("{TOOL_CALLS}:{}", json!(named))))
 }
 
+/// A call's id, its name and its parameters.
+type Call<'v> = (Cow<'v, str>, String, Json<'v>);
+
 /// Vapi writes calls flat, as a function, or under the tool that is called. Arguments may be JSON or a text that holds JSON.
-fn tool_call(value: &Value) -> Option<(String, String, Value)> {
+fn tool_call<'v>(value: &'v Json<'v>) -> Option<Call<'v>> {
     let call = first(value, &["/id", "/toolCall/id"]).filter(|id| id.len() <= VALUE_BYTES_MAX)?;
     let names = ["/name", "/function/name", "/toolCall/name", "/toolCall/function/name"];
     let name: String = first(value, &names).unwrap_or_default().chars().take(TOOL_NAME_CHARS_MAX).collect();
@@ -151,20 +157,20 @@ fn tool_call(value: &Value) -> Option<(String, String, Value)> {
         "/toolCall/function/parameters",
         "/toolCall/function/arguments",
     ];
-    let parameters = places.iter().find_map(|place| match value.pointer(place)? {
-        Value::String(written) => serde_json::from_str(written).ok().filter(Value::is_object),
-        found => Some(found.clone()).filter(Value::is_object),
+    let parameters = places.iter().find_map(|place| match value.at(place)? {
+        Json::Text(written) => serde_json::from_str(written).ok().filter(Json::is_object),
+        found => Some(found.clone()).filter(Json::is_object),
     });
-    Some((call, name, parameters.unwrap_or_else(|| json!({}))))
+    Some((call, name, parameters.unwrap_or(Json::Object(Vec::new()))))
 }
 
-fn ended(body: &Value) -> Heard {
+fn ended(body: &Json<'_>) -> Heard {
     let reason = first(body, &["/message/endedReason", "/message/call/endedReason"]).filter(|reason| reason.len() <= VALUE_BYTES_MAX);
     let lasted_ms = whole(body, "/message/durationMs")
         .or_else(|| whole(body, "/message/durationSeconds").map(|seconds| seconds.saturating_mul(1_000)))
         .unwrap_or_default();
     let cause = reason.as_deref().map_or("completed", cause).to_owned();
-    Heard::Ended { cause, lasted_ms, extras: reason.map(|reason| ("ended-reason".to_owned(), reason)).into_iter().collect() }
+    Heard::Ended { cause, lasted_ms, extras: reason.map(|reason| ("ended-reason".to_owned(), reason.into_owned())).into_iter().collect() }
 }
 
 /// Vapi has some hundred reasons, most of them for what broke; the contract has six causes, and the reason stands beside them.
