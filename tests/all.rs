@@ -41,6 +41,7 @@ mod promises {
     mod recycled;
     mod references;
     mod replays;
+    mod retries;
     mod signatures;
     mod slow;
     mod survival;

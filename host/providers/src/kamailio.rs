@@ -81,6 +81,7 @@ impl Provider for Kamailio {
             arrival: arrival(&body, connection)?,
             heard: heard(&body),
             event_material: json::material(&body, raw.body),
+            known_by_content: false,
             sensitive_possible: false,
             ignored: false,
             asked: String::new(),

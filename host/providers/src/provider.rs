@@ -99,6 +99,8 @@ pub struct Parsed {
     pub heard: Heard,
     /// Canonical bytes that identify this event: a repeated request has the same.
     pub event_material: Vec<u8>,
+    /// True where those bytes are the content and no id, and the same content may be meant once more: after a minute it is no retry.
+    pub known_by_content: bool,
     /// True where it carries what the customer said or pressed, which the action may have called sensitive.
     pub sensitive_possible: bool,
     /// True where the provider reports what nobody asked for, for example that a call rings: it is acknowledged, is no event and

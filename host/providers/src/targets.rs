@@ -188,16 +188,20 @@ impl<'a> Page<'a> {
     }
 
     /// Where a target is reached, and with which headers of the plugin's.
-    fn target(&self, target: &'a Target) -> Result<(Cow<'a, str>, &'a [(String, String)]), Inability> {
+    fn target(&self, target: &'a Target, ring_timeout_ms: Option<u64>) -> Result<Route<'a>, Inability> {
+        let plain = |uri| Ok(Route { uri, headers: &[], ring_timeout_ms });
         match target {
-            Target::Number(number) => Ok((self.number(number, "transfer")?, &[])),
-            Target::Sip(sip) => Ok((Cow::Borrowed(checked(&sip.uri, "transfer")?), &sip.headers)),
+            Target::Number(number) => plain(self.number(number, "transfer")?),
+            Target::Sip(sip) => {
+                let uri = Cow::Borrowed(checked(&sip.uri, "transfer")?);
+                Ok(Route { uri, headers: &sip.headers, ring_timeout_ms })
+            }
             Target::Person(name) => {
                 let person = self.scene.and_then(|scene| scene.directory.people.get(name));
                 let person = person.ok_or_else(|| cannot("transfer", "nobody knows the person here"))?;
                 match &person.address.e164 {
-                    Some(number) => Ok((self.number(number, "transfer")?, &[])),
-                    None => Ok((Cow::Borrowed(checked(&person.address.raw, "transfer")?), &[])),
+                    Some(number) => plain(self.number(number, "transfer")?),
+                    None => plain(Cow::Borrowed(checked(&person.address.raw, "transfer")?)),
                 }
             }
             Target::Flow(_) => Err(cannot("transfer", "the call would have to come back to begin in the other flow; a switch asks once")),
@@ -208,8 +212,7 @@ impl<'a> Page<'a> {
     fn transfer(&mut self, transfer: &'a Transfer) -> Result<(), Inability> {
         let mut routes = Vec::with_capacity(transfer.targets.len());
         for target in &transfer.targets {
-            let (uri, headers) = self.target(target)?;
-            routes.push(Route { uri, headers, ring_timeout_ms: transfer.ring_timeout_ms });
+            routes.push(self.target(target, transfer.ring_timeout_ms)?);
         }
         routes.truncate(ROUTES_MAX);
         for (is_asked, what) in [

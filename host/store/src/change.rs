@@ -26,7 +26,7 @@ use crate::Shared;
 use crate::fault::{StoreFault, uncommitted};
 use crate::instance;
 use crate::keys;
-use crate::platform::{PlatformChange, call_key};
+use crate::platform::{CallRow, PlatformChange, call_key};
 use crate::rows::Row;
 use crate::seal::{Held, Keyring, is_tombstone};
 use crate::state;
@@ -80,7 +80,7 @@ pub(crate) enum Step {
     /// State writes, resolved against what is there.
     State { space: StateSpace, writes: Vec<StateWrite>, now: Moment },
     /// A provider's id of a contact, digested when it is committed, and where the contact lives.
-    Call { connection: ConnectionId, provider_contact: String, tenant: TenantId, contact: ContactId, expect: Expect },
+    Call { connection: ConnectionId, provider_contact: String, row: CallRow, expect: Expect },
     /// A tenant's row is written: a name that was erased gets a new key.
     Revive(TenantId),
 }
@@ -199,9 +199,9 @@ async fn resolve(shared: &Shared, list: &[Step], owners: &BTreeSet<&TenantId>) -
                     state::resolve(shared, &held.key, space, asked, *now, &mut writes, &mut ours).await?;
                 }
             }
-            Step::Call { connection, provider_contact, tenant, contact, expect } => {
+            Step::Call { connection, provider_contact, row, expect } => {
                 let key = call_key(instance::of(shared).await.map_err(uncommitted)?, connection, provider_contact);
-                let value = serde_json::to_vec(&(tenant, contact)).map_err(|e| uncommitted(unreadable(&key, &misfit(&e))))?;
+                let value = serde_json::to_vec(row).map_err(|e| uncommitted(unreadable(&key, &misfit(&e))))?;
                 writes.push(Write::Put { key, value: Bytes::from(value), expect: *expect });
             }
             Step::Revive(_) => {}

@@ -170,6 +170,8 @@ pub(super) fn parse(raw: &Raw<'_>, connection: &Connection) -> Result<Parsed, Un
     Ok(Parsed {
         arrival: arrival(&told, connection, asked)?,
         sensitive_possible: matches!(heard, Heard::Digits(_) | Heard::Speech { .. }),
+        // A flow that comes back to its beginning asks the same again, and means it.
+        known_by_content: heard.expects_answer(),
         heard,
         event_material,
         ignored: asked == asked::CHECK,

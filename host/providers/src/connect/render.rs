@@ -14,7 +14,7 @@ use jackfield_domain::refusal::Code;
 use jackfield_domain::tenant::connection::Connection;
 
 use super::NAME;
-use super::written::{Greeting, Written};
+use super::written::{Greeting, Written, inside_speak, seconds};
 use crate::provider::{Place, Ran, Scene, Step};
 
 /// A block fails above 32 KB; what stands around the map in the nested form needs some of it.
@@ -388,16 +388,4 @@ impl<'a> Page<'a> {
             self.place = Some(Place::SpeakerEnded);
         }
     }
-}
-
-/// What stands inside `<speak>`, where that is around it.
-fn inside_speak(ssml: &str) -> &str {
-    let bare = ssml.trim();
-    let open = bare.strip_prefix("<speak").and_then(|rest| rest.split_once('>')).map_or(bare, |(_, inner)| inner);
-    open.strip_suffix("</speak>").unwrap_or(open)
-}
-
-/// Whole seconds, rounded up.
-fn seconds(ms: u64) -> String {
-    ms.div_ceil(1_000).max(1).to_string()
 }

@@ -126,3 +126,15 @@ impl Serialize for Map<'_> {
         map.end()
     }
 }
+
+/// What stands inside `<speak>`, where that is around it.
+pub(super) fn inside_speak(ssml: &str) -> &str {
+    let bare = ssml.trim();
+    let open = bare.strip_prefix("<speak").and_then(|rest| rest.split_once('>')).map_or(bare, |(_, inner)| inner);
+    open.strip_suffix("</speak>").unwrap_or(open)
+}
+
+/// Whole seconds, rounded up.
+pub(super) fn seconds(ms: u64) -> String {
+    ms.div_ceil(1_000).max(1).to_string()
+}

@@ -106,13 +106,16 @@ pub(super) fn parse(raw: &Raw<'_>, _connection: &Connection) -> Result<Parsed, U
     let body = json::object(raw)?;
     let heard = heard(&body)?;
     // A client's own id of the event identifies it; without one its content does.
-    let event_material = match text(&body, "/id") {
-        Some(id) => [b"id:".as_slice(), bounded(&id)?.as_bytes()].concat(),
+    let id = text(&body, "/id");
+    let event_material = match &id {
+        Some(id) => [b"id:".as_slice(), bounded(id)?.as_bytes()].concat(),
         None => json::material(&body, raw.body),
     };
     Ok(Parsed {
         arrival: arrival(raw, &body)?,
         sensitive_possible: matches!(heard, Heard::Digits(_) | Heard::Speech { .. }),
+        // The customer may write the same word twice; a report is made once.
+        known_by_content: id.is_none() && heard.expects_answer(),
         heard,
         event_material,
         ignored: false,

@@ -110,6 +110,7 @@ pub(super) fn parse(raw: &Raw<'_>) -> Result<Parsed, Unreadable> {
             Told::Other => Heard::Nothing,
         },
         event_material,
+        known_by_content: false,
         sensitive_possible: false,
         ignored: told == Told::Other,
     })

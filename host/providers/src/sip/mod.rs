@@ -95,6 +95,7 @@ impl Provider for Sip {
             heard: Heard::Arrival,
             // Another attempt of the same call has another number; a retransmission has the same.
             event_material: format!("{call}\n{}", message.sequence().unwrap_or_default()).into_bytes(),
+            known_by_content: false,
             sensitive_possible: false,
             ignored: false,
             asked: String::new(),

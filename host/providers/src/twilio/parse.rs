@@ -85,6 +85,7 @@ pub(crate) fn parse(raw: &Raw<'_>, dialect: &Dialect) -> Result<Parsed, Unreadab
         ignored: heard.is_none(),
         heard: heard.unwrap_or(Heard::Nothing),
         event_material: material(raw, &form)?,
+        known_by_content: false,
         sensitive_possible: form.one("Digits")?.is_some() || form.one("SpeechResult")?.is_some(),
         asked: String::new(),
     })

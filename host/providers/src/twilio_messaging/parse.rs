@@ -83,6 +83,7 @@ pub(super) fn parse(raw: &Raw<'_>) -> Result<Parsed, Unreadable> {
         ignored: heard.is_none(),
         heard: heard.unwrap_or(Heard::Nothing),
         event_material: material(hook, &message, &form)?,
+        known_by_content: false,
         sensitive_possible,
         asked: String::new(),
     })

@@ -51,6 +51,7 @@ pub(super) fn parse(raw: &Raw<'_>) -> Result<Parsed, Unreadable> {
         ignored: heard.is_none(),
         // What is ignored is no event: transcripts come by the dozen, and each with the whole conversation.
         event_material: if heard.is_some() { json::material(&body, raw.body) } else { Vec::new() },
+        known_by_content: false,
         heard: heard.unwrap_or(Heard::Nothing),
         sensitive_possible: false,
         asked,

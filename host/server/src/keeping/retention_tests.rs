@@ -34,7 +34,7 @@ async fn keep(api: &Api, tenant: &str, contacts: u64, at: Moment, phase: Phase) 
     let scope = api.app.store.tenant(&tenant.parse().unwrap());
     for nth in 0..contacts {
         let contact = contact(tenant, at + nth, phase);
-        scope.change().put(&contact, Expect::Absent).platform(|rows| rows.home(&contact, false)).commit().await.unwrap();
+        scope.change().put(&contact, Expect::Absent).platform(|rows| rows.home(&contact, None)).commit().await.unwrap();
         api.app.keeping.began(&contact.tenant);
     }
 }

@@ -35,9 +35,9 @@ pub(super) async fn commit(app: &App, visit: &mut Visit, settled: &Settled, repl
         let turn = trail(app, visit, settled, reply, parsed);
         let mut change = batch(app, visit, settled, &turn, reply, parsed).put(&visit.contact, expect);
         if visit.revision.is_none() {
-            let (contact, again) = (&visit.contact, visit.again);
+            let (contact, before) = (&visit.contact, visit.before);
             change =
-                change.platform(|platform| platform.home(contact, again)).seen(&contact.arrival.customer.address.raw, &contact.id).await?;
+                change.platform(|platform| platform.home(contact, before)).seen(&contact.arrival.customer.address.raw, &contact.id).await?;
         }
         change = live(change, visit, settled, parsed);
         if let Some((space, effects)) = &settled.effects {
@@ -137,7 +137,7 @@ fn apply(visit: &mut Visit, settled: &Settled, parsed: &Parsed) {
 /// What every event leaves: its trail, its reply for a retry, its usage.
 fn batch(app: &App, visit: &Visit, settled: &Settled, turn: &Turn, reply: &Reply, parsed: &Parsed) -> Change {
     let scope = app.store.tenant(&visit.tenant.id);
-    let mut change = scope.change().put(&kept_reply(visit, reply, parsed), Expect::Absent).turn(turn);
+    let mut change = scope.change().put(&kept_reply(visit, reply, parsed), first_reply(visit, parsed)).turn(turn);
     // What a test caller's release does says nothing of how good it is for everybody.
     for attempt in settled.attempts.iter().filter(|_| !visit.contact.test) {
         let record = Counter::Record { flow: visit.contact.flow.clone(), release: attempt.release };
@@ -171,6 +171,12 @@ pub(super) fn kept_reply(visit: &Visit, reply: &Reply, parsed: &Parsed) -> Retry
         headers: reply.headers.clone(),
         answered: parsed.at,
     }
+}
+
+/// That nobody has answered the event, but for what is too old to be of it.
+pub(super) fn first_reply(visit: &Visit, parsed: &Parsed) -> Expect {
+    let outdated = parsed.outdated.get().filter(|(contact, _)| *contact == visit.contact.id);
+    outdated.map_or(Expect::Absent, |(_, revision)| Expect::Revision(*revision))
 }
 
 fn trail(app: &App, visit: &Visit, settled: &Settled, reply: &Reply, parsed: &Parsed) -> Turn {

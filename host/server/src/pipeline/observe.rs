@@ -70,7 +70,7 @@ async fn write(app: &App, visit: &Visit, event: &Event, parsed: &Parsed, reply: 
     let kept = commit::kept_reply(visit, reply, parsed);
     let turn = entry(app, visit, event, parsed, Vec::new());
     let ends = matches!(event, Event::Ended(_)) && visit.contact.phase != Phase::Ended;
-    let mut change = scope.change().put(&kept, Expect::Absent).turn(&turn);
+    let mut change = scope.change().put(&kept, commit::first_reply(visit, parsed)).turn(&turn);
     change = commit::count(change, visit, &turn, Entry::Reported { ended: ends });
     if visit.contact.phase == Phase::Ended
         && let Some(revision) = visit.revision

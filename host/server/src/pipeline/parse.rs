@@ -44,6 +44,10 @@ pub(super) struct Parsed {
     pub release: Option<String>,
     /// Keyed digest of what identifies the event.
     pub event_id: String,
+    /// True where the event has no id of its own: its content identifies it.
+    pub known_by_content: bool,
+    /// The contact and the revision of a reply to the same content that is too old to be of this event.
+    pub outdated: OnceLock<(ContactId, u64)>,
     pub at: Moment,
     pub begun: Instant,
     /// What the event may use: made with its first run.
@@ -193,6 +197,8 @@ pub(super) async fn parse(app: &Arc<App>, received: &Received, resolved: Resolve
         asked: parsed.asked,
         release: glance.release,
         event_id,
+        known_by_content: parsed.known_by_content,
+        outdated: OnceLock::new(),
         at: received.at,
         begun: received.begun,
         quota: OnceLock::new(),

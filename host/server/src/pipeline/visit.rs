@@ -38,8 +38,8 @@ pub(super) struct Visit {
     pub directory_revision: u64,
     /// True where the contact came here from another flow, by a plugin's wish.
     pub moved: bool,
-    /// True where the provider's id of the contact was that of one that is over.
-    pub again: bool,
+    /// The contact that the provider's id meant until now, where that one is over and this one begins.
+    pub before: Option<ContactId>,
     /// What the host did by itself, for the trail.
     pub notes: Vec<String>,
     /// What ran for this event before, in vain: its commit met a conflict.
@@ -61,8 +61,8 @@ pub(super) async fn load(app: &App, parsed: &Parsed) -> Result<Visit, StoreFault
         Some(id) => scope.contact(&id).await?,
         None => None,
     };
-    let again = kept.as_ref().is_some_and(|found| parsed.begins_anew(&found.row));
-    let kept = kept.filter(|_| !again);
+    let before = kept.as_ref().filter(|found| parsed.begins_anew(&found.row)).map(|found| found.row.id);
+    let kept = kept.filter(|_| before.is_none());
     let (contact, revision) = match kept {
         Some(found) => (found.row, Some(found.revision)),
         None => (begin(&around.tenant, parsed), None),
@@ -81,7 +81,7 @@ pub(super) async fn load(app: &App, parsed: &Parsed) -> Result<Visit, StoreFault
         directory_revision: around.directory_revision,
         around,
         moved: false,
-        again,
+        before,
         notes: Vec::new(),
         lost: Vec::new(),
     })

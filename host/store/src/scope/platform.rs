@@ -16,6 +16,7 @@ use jackfield_domain::tenant::Tenant;
 use jackfield_domain::tenant::connection::Connection;
 use jackfield_domain::tenant::token::Token;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::Shared;
@@ -103,6 +104,15 @@ impl PlatformStore {
 
     /// The contact that a provider means with its own id.
     pub async fn call(&self, connection: &ConnectionId, provider_contact: &str) -> Result<Option<(TenantId, ContactId)>, StoreFault> {
+        Ok(self.call_row(connection, provider_contact).await?.map(|CallRow(tenant, contact, _)| (tenant, contact)))
+    }
+
+    /// The contact that a provider's id meant before the one that it means now, where a conversation began anew.
+    pub async fn call_before(&self, connection: &ConnectionId, provider_contact: &str) -> Result<Option<ContactId>, StoreFault> {
+        Ok(self.call_row(connection, provider_contact).await?.and_then(|CallRow(_, _, before)| before))
+    }
+
+    async fn call_row(&self, connection: &ConnectionId, provider_contact: &str) -> Result<Option<CallRow>, StoreFault> {
         let key = call_key(instance::of(&self.shared).await?, connection, provider_contact);
         Ok(self.plain(&key).await?.map(|found| found.row))
     }
@@ -207,6 +217,10 @@ pub(crate) fn home_key(contact: &ContactId) -> Vec<u8> {
     keys::platform(Table::ContactHome, &contact.to_bytes())
 }
 
+/// Whose contact a provider's id means, which, and which it meant before. Rows from before there was a third part have two.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CallRow(pub TenantId, pub ContactId, #[serde(default)] pub Option<ContactId>);
+
 /// Rows of the platform's scope, on their way into a batch.
 pub struct PlatformChange {
     pub(crate) steps: Steps,
@@ -276,16 +290,15 @@ impl PlatformChange {
     }
 
     /// Remembers where a contact lives: by its own id, and by its provider's where the provider has one. Both at most once, unless the
-    /// provider's id comes `again`, for a conversation that begins anew: then it leads to the new one.
-    pub fn home(mut self, contact: &Contact, again: bool) -> Self {
+    /// provider's id comes again, for a conversation that begins anew after `before`: then it leads to the new one.
+    pub fn home(mut self, contact: &Contact, before: Option<ContactId>) -> Self {
         self.steps.put(home_key(&contact.id), &contact.tenant, Sealing::None, Expect::Absent);
         if !contact.arrival.provider_contact.is_empty() {
             self.steps.push(Step::Call {
                 connection: contact.connection.clone(),
                 provider_contact: contact.arrival.provider_contact.clone(),
-                tenant: contact.tenant.clone(),
-                contact: contact.id,
-                expect: if again { Expect::Anything } else { Expect::Absent },
+                row: CallRow(contact.tenant.clone(), contact.id, before),
+                expect: if before.is_some() { Expect::Anything } else { Expect::Absent },
             });
         }
         self

@@ -20,7 +20,7 @@ async fn fill(store: &Store) -> Contact {
     settle_in(store).await;
     let here = contact("acme", 1_000, 1);
     let change = store.tenant(&id("acme")).change().put(&here, Expect::Absent).turn(&turn(&here, 1, SECRET));
-    change.platform(|rows| rows.home(&here, false)).commit().await.unwrap();
+    change.platform(|rows| rows.home(&here, None)).commit().await.unwrap();
     let tokens = store.platform().change().token(&token(Reach::Platform), Expect::Absent);
     tokens.token(&token(Reach::Tenant(id("acme"))), Expect::Absent).commit().await.unwrap();
     here

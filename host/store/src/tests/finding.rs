@@ -6,7 +6,7 @@ use super::*;
 use crate::{ContactQuery, PAGE_MAX, SCAN_ROWS_MAX, TenantStore};
 
 async fn keep(scope: &TenantStore, contact: &Contact) {
-    let change = scope.change().put(contact, Expect::Absent).platform(|rows| rows.home(contact, false));
+    let change = scope.change().put(contact, Expect::Absent).platform(|rows| rows.home(contact, None));
     change.seen(&contact.arrival.customer.address.raw, &contact.id).await.unwrap().commit().await.unwrap();
 }
 
@@ -86,7 +86,7 @@ async fn a_contact_is_found_by_its_providers_id_and_lives_with_one_tenant() {
     assert_eq!(platform.contact_home(&here.id).await.unwrap(), Some(id("acme")));
     let mut again = contact("acme", 2_000, 2);
     again.arrival.provider_contact.clone_from(&here.arrival.provider_contact);
-    let twice = scope.change().put(&again, Expect::Absent).platform(|rows| rows.home(&again, false)).commit().await;
+    let twice = scope.change().put(&again, Expect::Absent).platform(|rows| rows.home(&again, None)).commit().await;
     assert!(twice.is_err(), "one call began two contacts");
     assert_eq!(scope.contact(&again.id).await.unwrap(), None);
 }

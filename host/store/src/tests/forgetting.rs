@@ -33,7 +33,7 @@ async fn live_through(scope: &TenantStore, contact: &Contact) {
         answered: contact.started,
     };
     let live = jackfield_domain::quota::live::LiveContact { contact: contact.id, tenant: scope.id().clone(), until: 1 };
-    let change = scope.change().put(contact, Expect::Absent).platform(|rows| rows.home(contact, false).live(&live));
+    let change = scope.change().put(contact, Expect::Absent).platform(|rows| rows.home(contact, None).live(&live));
     let change = change.put(&retry(0), Expect::Absent).put(&retry(1), Expect::Absent).state(&space, &[kept("a"), kept("b")], 1);
     let change = change.turn(&turn(contact, 1, "short")).turn(&turn(contact, 2, &"x".repeat(1_500_000)));
     change.seen(&contact.arrival.customer.address.raw, &contact.id).await.unwrap().commit().await.unwrap();

@@ -141,7 +141,7 @@ async fn nothing_secret_or_personal_lies_open_in_the_rows() {
     let retry =
         Retry { id: retry_id(&here), status: 200, content_type: String::new(), body: SECRET.into(), answered: 1, headers: Vec::new() };
     let change = scope.change().put(&here, Expect::Absent).turn(&turn(&here, 1, SECRET)).put(&retry, Expect::Absent);
-    let change = change.put(&SettingsRow { level: None, settings }, Expect::Absent).platform(|rows| rows.home(&here, false));
+    let change = change.put(&SettingsRow { level: None, settings }, Expect::Absent).platform(|rows| rows.home(&here, None));
     change.seen(CALLER, &here.id).await.unwrap().commit().await.unwrap();
     let all = crate::keys::everything();
     let page = rows.scan(&all.from, &all.to, usize::MAX, false).await.unwrap();

@@ -23,7 +23,7 @@ async fn filled() -> (Store, Contact, Vec<u8>) {
     let component: Vec<u8> = (0..2_500_000_u32).map(|n| n.to_le_bytes()[0] ^ n.to_le_bytes()[1]).collect();
     store.blobs().put(component.clone().into()).await.unwrap();
     let change = store.tenant(&id("acme")).change().put(&here, Expect::Absent).turn(&turn(&here, 1, SECRET));
-    change.version(&version("acme", 1, &component)).platform(|rows| rows.home(&here, false)).commit().await.unwrap();
+    change.version(&version("acme", 1, &component)).platform(|rows| rows.home(&here, None)).commit().await.unwrap();
     for nth in 0..300_u32 {
         let scope = store.tenant(&id("bolt"));
         scope.change().put(&contact("bolt", 5_000 + u64::from(nth), 1), Expect::Absent).commit().await.unwrap();

@@ -198,7 +198,7 @@ async fn a_contact_is_found_by_what_is_remembered_of_it_and_by_nobody_else() {
     let api = Api::furnished().await;
     let contact = contact();
     let scope = api.app.store.tenant(&contact.tenant);
-    let change = scope.change().put(&contact, Expect::Absent).platform(|platform| platform.home(&contact, false));
+    let change = scope.change().put(&contact, Expect::Absent).platform(|platform| platform.home(&contact, None));
     change.commit().await.unwrap();
     let found = |query: &'static str| {
         let path = format!("/v1/tenants/acme/contacts?{query}");

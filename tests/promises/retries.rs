@@ -1,0 +1,116 @@
+//! What comes again gets its answer again; what is only the same once more is heard, and a late retry runs nothing a second time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use http::Method;
+use jackfield_domain::contact::Moment;
+use jackfield_domain::ports::Clock;
+use jackfield_tests::artifacts;
+use jackfield_tests::doors::{TOKEN, post_json, read};
+use jackfield_tests::platform::{Platform, Tenancy};
+use serde_json::{Value, json};
+
+const BEGIN: Moment = 1_795_213_629_000;
+
+#[derive(Debug)]
+struct Standing(AtomicU64);
+
+impl Clock for Standing {
+    fn now(&self) -> Moment {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+struct Stage {
+    platform: Platform,
+    clock: Arc<Standing>,
+}
+
+impl Stage {
+    async fn new() -> Self {
+        let clock = Arc::new(Standing(BEGIN.into()));
+        let platform = Platform::start_with(clock.clone(), |_| {}).await.unwrap();
+        let connection = json!({"id": "chat", "provider": "native", "public_url": platform.operator.hooks_url,
+            "secrets": [{"name": "first", "value": TOKEN}], "options": {"channel": "chat"}});
+        platform.operator.ok(Method::POST, "/v1/tenants/platform/connections", connection).await.unwrap();
+        let tenancy = Tenancy {
+            tenant: "acme",
+            number: "+18005550011",
+            component: artifacts::plugin("care-bot").unwrap(),
+            settings: json!({"queue": "support", "branding": {"name": "acme"}, "features": {"chat_agents": true}, "escalation_keywords": ["person"]}),
+            queues: &["support"],
+            plan: "standard",
+        };
+        platform.operator.onboard("chat", tenancy).await.unwrap();
+        let address = json!({"address": "chat:business-id:acme", "connection": "chat", "flow": "main"});
+        platform.operator.ok(Method::POST, "/v1/tenants/acme/addresses", address).await.unwrap();
+        Self { platform, clock }
+    }
+
+    fn after(&self, seconds: u64) {
+        self.clock.0.fetch_add(seconds * 1_000, Ordering::Relaxed);
+    }
+
+    async fn write(&self, id: Option<&str>, text: &str) -> Value {
+        let url = format!("{}/hooks/chat/events", self.platform.operator.hooks_url);
+        let event = json!({"id": id, "contact": "visitor-1", "to": "acme", "event": {"text": text}});
+        let reply = post_json(&url, TOKEN, &[], &event).await.unwrap();
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        read(&reply)
+    }
+
+    /// How many events were heard, and in how many conversations.
+    async fn heard(&self) -> (usize, usize) {
+        let found = self.platform.operator.api.get("/v1/tenants/acme/contacts", &[]).await.unwrap().body;
+        let mut turns = 0;
+        let contacts = found["items"].as_array().unwrap();
+        for contact in contacts {
+            let id = contact["id"].as_str().unwrap();
+            let shown = self.platform.operator.api.get(&format!("/v1/tenants/acme/contacts/{id}"), &[]).await.unwrap().body;
+            turns += shown["turns"].as_array().unwrap().len();
+        }
+        (turns, contacts.len())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_word_at_once_is_a_retry_and_a_while_later_it_is_said_again() {
+    let stage = Stage::new().await;
+    let first = stage.write(None, "hello").await;
+    stage.after(20);
+    assert_eq!(stage.write(None, "hello").await, first);
+    assert_eq!(stage.heard().await, (1, 1));
+    stage.after(61);
+    stage.write(None, "hello").await;
+    assert_eq!(stage.heard().await, (2, 1), "the customer said it once more");
+    stage.write(None, "hello").await;
+    assert_eq!(stage.heard().await, (2, 1), "and this is the retry of that");
+    // The next day the conversation begins anew, whatever is written first.
+    stage.after(25 * 60 * 60);
+    stage.write(None, "hello").await;
+    assert_eq!(stage.heard().await, (3, 2));
+    // What has an id of its own is that event, however late it comes.
+    let named = stage.write(Some("m-1"), "hello").await;
+    stage.after(600);
+    assert_eq!(stage.write(Some("m-1"), "hello").await, named);
+    assert_eq!(stage.heard().await, (4, 2));
+    stage.platform.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_retry_finds_its_answer_though_the_conversation_began_anew() {
+    let stage = Stage::new().await;
+    let handed_over = stage.write(Some("m-1"), "I want a person").await;
+    assert!(handed_over["actions"].to_string().contains("\"queue\":\"support\""), "{handed_over}");
+    let url = format!("{}/hooks/chat/events", stage.platform.operator.hooks_url);
+    let ended = json!({"id": "m-1-end", "contact": "visitor-1", "to": "acme", "event": {"kind": "ended", "cause": "completed"}});
+    assert!(post_json(&url, TOKEN, &[], &ended).await.unwrap().status < 300);
+    let anew = stage.write(Some("m-2"), "hello").await;
+    let (heard, conversations) = stage.heard().await;
+    assert_eq!(conversations, 2, "what has ended is over, and the next message begins a new one");
+    assert_eq!(stage.write(Some("m-1"), "I want a person").await, handed_over);
+    assert_eq!(stage.write(Some("m-2"), "hello").await, anew);
+    assert_eq!(stage.heard().await, (heard, 2));
+    stage.platform.stop().await;
+}
