@@ -73,7 +73,9 @@ async fn a_flow_of_amazon_connect_learns_by_number_or_by_queue_whose_call_it_is(
     let contact = platform.operator.contact_of("acme", "c-4").await.unwrap();
     assert_eq!(contact["turns"].as_array().unwrap().len(), 1);
     assert_eq!(contact["turns"][0]["verified_with"], ACCESS_KEY);
-    assert_eq!(platform.operator.counted("acme", "contacts_begun").await.unwrap(), 4);
+    for figure in ["contacts_begun", "contacts_ended"] {
+        assert_eq!(platform.operator.counted("acme", figure).await.unwrap(), 4, "{figure}: Connect is handed the call and reports no end");
+    }
     // Nobody's number: refused in AWS's words, or the connection's own route.
     let stranger = connect_event("c-5", Some("+15555555555"), None, &json!({}));
     let nobody = aws.invoke(&stranger).await.unwrap();
@@ -170,6 +172,9 @@ async fn whoever_is_not_the_provider_gets_its_refusal_and_writes_nothing() {
     assert_eq!((forged.status, forged.headers["x-amzn-errortype"].to_str().unwrap()), (403, "AccessDeniedException"));
     let unknown = AwsClient { function: "nobody".to_owned(), ..aws.clone() }.invoke(&event).await.unwrap();
     assert_eq!((unknown.status, unknown.headers["x-amzn-errortype"].to_str().unwrap()), (404, "ResourceNotFoundException"));
+    let much = connect_event("c-1", Some(NUMBER), None, &json!({"much": "x".repeat(300_000)}));
+    let large = aws.invoke(&much).await.unwrap();
+    assert_eq!((large.status, large.headers["x-amzn-errortype"].to_str().unwrap()), (413, "RequestTooLargeException"));
     // A connection of another tenant, with a signature that is valid there, does not reach Acme's number.
     tenant(&platform, "front", "other", "+18005550002", "connect-front", front("other", true)).await;
     let body = json!({"id": "others", "provider": "amazon-connect", "public_url": platform.operator.hooks_url, "secrets": [{"name": ACCESS_KEY, "value": "others-secret"}]});

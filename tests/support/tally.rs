@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, ensure};
 use jackfield_domain::capability::Tokens;
+use jackfield_domain::contact::after::HANDED_OVER_NOTE;
 use jackfield_domain::contact::decision::Action;
 use jackfield_domain::contact::event::Event;
 use jackfield_domain::ports::Clock as _;
@@ -82,6 +83,9 @@ fn add_contact(sums: &mut Sums, turns: &[Turn]) {
             event.push(("events".to_owned(), 1));
             event.push(("contacts_begun".to_owned(), u64::from(!has_begun)));
             has_begun = true;
+            let ends = turn.notes.iter().any(|note| note == HANDED_OVER_NOTE);
+            has_ended |= ends;
+            event.push(("contacts_ended".to_owned(), u64::from(ends)));
             event.push(("messages_in".to_owned(), u64::from(matches!(turn.event, Event::Message(_)))));
             let sent =
                 turn.decision.iter().flat_map(|decision| &decision.actions).filter(|action| matches!(action, Action::SendMessage(_)));

@@ -104,29 +104,35 @@ async fn take(app: Arc<App>, connection: ConnectionId, tail: String, peer: Optio
                 turned_away("too-large", format!("the body is larger than {HOOK_BODY_BYTES_MAX} bytes, or broke off")),
             )
             .await;
-            return bare(&app, StatusCode::PAYLOAD_TOO_LARGE);
+            return bare(&app, &tail, StatusCode::PAYLOAD_TOO_LARGE);
         }
         Err(_) => {
             remember(&app, &connection, turned_away("too-slow", "the body did not come in time".to_owned())).await;
-            return bare(&app, StatusCode::REQUEST_TIMEOUT);
+            return bare(&app, &tail, StatusCode::REQUEST_TIMEOUT);
         }
     };
     // A stranger who sends slowly holds a socket and no seat: it is taken once the request is whole.
     let Some(seat) = app.in_flight.enter() else { return overloaded(&app, &connection) };
-    let is_function = connect::function(&tail).is_some();
-    let received = Received { connection, tail, method: parts.method, path_and_query, headers: parts.headers, body, peer, at, begun };
+    let received =
+        Received { connection, tail: tail.clone(), method: parts.method, path_and_query, headers: parts.headers, body, peer, at, begun };
     match answer(&app, received, seat).await {
-        // AWS's clients ask for functions that are not there, and must be told so in their own words.
-        Answered::Bare(status) if is_function => reply_of(Connect.refuse(status.as_u16()).into()),
-        Answered::Bare(status) => status.into_response(),
+        Answered::Bare(status) => refused(&tail, status),
         Answered::Reply(reply) => reply_of(reply),
     }
 }
 
 /// A status, before anybody knows whose request it is.
-fn bare(app: &App, status: StatusCode) -> Response {
+fn bare(app: &App, tail: &str, status: StatusCode) -> Response {
     app.metrics.request(None, status.as_u16());
-    status.into_response()
+    refused(tail, status)
+}
+
+/// AWS's clients ask for functions that are not there, or with too much, and must be told so in their own words.
+fn refused(tail: &str, status: StatusCode) -> Response {
+    match connect::function(tail) {
+        Some(_) => reply_of(Connect.refuse(status.as_u16()).into()),
+        None => status.into_response(),
+    }
 }
 
 fn reply_of(reply: Outgoing) -> Response {

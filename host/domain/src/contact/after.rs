@@ -10,6 +10,8 @@ use super::{Contact, Moment};
 
 /// The end cause of a contact that was handed over to where nobody tells us of it.
 pub const HANDED_OVER: &str = "handed-over";
+/// What the trail says of it.
+pub const HANDED_OVER_NOTE: &str = "the contact was handed over, and its provider reports no end: it is over here";
 /// Failure codes and queues that a contact remembers for `contacts find`.
 pub const REMEMBERED_MAX: usize = 20;
 

@@ -109,6 +109,8 @@ pub enum Entry {
     Answered {
         /// True where the contact began with it.
         begun: bool,
+        /// True where the decision handed the contact over, to a provider that reports no end.
+        handed_over: bool,
     },
     /// An event that expects no answer; whether it ended its contact.
     Reported {
@@ -124,7 +126,10 @@ pub fn of(turn: &Turn, entry: Entry) -> BTreeMap<Option<ReleaseNumber>, Tally> {
     let mut rows: BTreeMap<Option<ReleaseNumber>, Tally> = BTreeMap::new();
     let event = rows.entry(turn.release).or_default();
     match entry {
-        Entry::Answered { begun } => answered(event, turn, begun),
+        Entry::Answered { begun, handed_over } => {
+            answered(event, turn, begun);
+            event.add(Figure::ContactsEnded, u64::from(handed_over));
+        }
         Entry::Reported { ended } => {
             event.add(Figure::Reports, 1);
             event.add(Figure::ContactsEnded, u64::from(ended));

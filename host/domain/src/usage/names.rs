@@ -56,7 +56,7 @@ pub enum Figure {
     Reports,
     /// Contacts that arrived.
     ContactsBegun,
-    /// Contacts whose end was reported.
+    /// Contacts whose end was reported, or that were handed over to a provider that reports none.
     ContactsEnded,
     /// Messages from customers.
     MessagesIn,

@@ -5,7 +5,7 @@
 //! compare-and-set expected is a guard of the same batch.
 
 use jackfield_domain::contact::Phase;
-use jackfield_domain::contact::after::{Decided, HANDED_OVER};
+use jackfield_domain::contact::after::{Decided, HANDED_OVER, HANDED_OVER_NOTE};
 use jackfield_domain::contact::decision::Action;
 use jackfield_domain::id::Digest;
 use jackfield_domain::ports::rows::{CommitError, Expect, RowsFault};
@@ -105,6 +105,11 @@ async fn merge_end(app: &App, visit: &mut Visit) -> Result<bool, StoreFault> {
     if Some(fresh.revision) == visit.revision || fresh.row.turn != visit.turn_read {
         return Ok(false);
     }
+    if visit.handed_over && fresh.row.phase == Phase::Ended {
+        // It was counted with the report.
+        visit.handed_over = false;
+        visit.notes.retain(|note| note != HANDED_OVER_NOTE);
+    }
     visit.contact.phase = fresh.row.phase;
     visit.contact.ended = fresh.row.ended;
     visit.contact.end_cause = fresh.row.end_cause;
@@ -122,13 +127,16 @@ fn apply(visit: &mut Visit, settled: &Settled, parsed: &Parsed) {
         turn: visit.turn(),
         now: parsed.at,
     };
+    let was_over = visit.contact.phase == Phase::Ended;
     let left_out = visit.contact.take(&decided);
+    visit.notes.extend(left_out);
     if parsed.provider.hands_over(&parsed.connection) && visit.contact.is_handed_over(settled.decision.actions()) {
         visit.contact.phase = Phase::Ended;
         visit.contact.ended = Some(parsed.at);
         visit.contact.end_cause = Some(HANDED_OVER.to_owned());
+        visit.handed_over = !was_over;
+        visit.notes.extend(visit.handed_over.then(|| HANDED_OVER_NOTE.to_owned()));
     }
-    visit.notes.extend(left_out);
     if let Some((_, effects)) = &settled.effects {
         visit.contact.state_bytes = effects.contact_state_bytes;
     }
@@ -143,7 +151,7 @@ fn batch(app: &App, visit: &Visit, settled: &Settled, turn: &Turn, reply: &Reply
         let record = Counter::Record { flow: visit.contact.flow.clone(), release: attempt.release };
         change = change.count(&record, &[("invocations", 1), ("failures", i64::from(attempt.failure.is_some()))]);
     }
-    count(change, visit, turn, Entry::Answered { begun: visit.revision.is_none() })
+    count(change, visit, turn, Entry::Answered { begun: visit.revision.is_none(), handed_over: visit.handed_over })
 }
 
 /// Counts what an entry of the trail adds to usage, in the batch that writes the entry.

@@ -40,6 +40,8 @@ pub(super) struct Visit {
     pub moved: bool,
     /// The contact that the provider's id meant until now, where that one is over and this one begins.
     pub before: Option<ContactId>,
+    /// True where this event's decision hands the contact over, to a provider that reports no end.
+    pub handed_over: bool,
     /// What the host did by itself, for the trail.
     pub notes: Vec<String>,
     /// What ran for this event before, in vain: its commit met a conflict.
@@ -82,6 +84,7 @@ pub(super) async fn load(app: &App, parsed: &Parsed) -> Result<Visit, StoreFault
         around,
         moved: false,
         before,
+        handed_over: false,
         notes: Vec::new(),
         lost: Vec::new(),
     })
