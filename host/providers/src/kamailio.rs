@@ -106,6 +106,10 @@ impl Provider for Kamailio {
         targets::can(action)
     }
 
+    fn tries_all(&self) -> bool {
+        true
+    }
+
     fn hands_over(&self, connection: &Connection) -> bool {
         connection.option(ENDS) != Some("reported")
     }

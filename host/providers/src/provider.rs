@@ -294,6 +294,11 @@ pub trait Provider: Send + Sync {
     /// What is known of an action before any call. It is one of [`ACTION_NAMES`].
     fn can(&self, action: &str, connection: &Connection) -> Can;
 
+    /// True where all targets of a transfer are told at once and tried by the other side: what comes back is of all of them.
+    fn tries_all(&self) -> bool {
+        false
+    }
+
     /// True where a contact is over for us once a decision leaves nothing to ask: nothing comes back of what was handed over.
     fn hands_over(&self, connection: &Connection) -> bool;
 

@@ -237,7 +237,7 @@ async fn walk(app: &Arc<App>, received: Received, deadline: &Deadline) -> Result
         if run == 1 && parsed.contact.is_none() {
             span.record("contact", display(&visit.contact.id));
         }
-        let mut settled = match visit.hear(app, parsed.heard.clone()).await? {
+        let mut settled = match visit.hear(app, parsed.provider, parsed.heard.clone()).await? {
             visit::Turn::Host { draft, note } => settle::host_step(app, &mut visit, draft, note, &parsed).await?,
             visit::Turn::Ask(event) => {
                 let admitted = timed(metrics, Step::Admit, admit::admit(&visit, &event, parsed.at)).await; // 4

@@ -70,7 +70,7 @@ enum Task {
         #[arg(long)]
         lang: Option<walk::Language>,
     },
-    /// Fuzz what strangers send: answers of guests, and uploads. Needs a nightly compiler.
+    /// Fuzz what strangers send: webhooks as forms and as JSON, SIP, answers of guests, and uploads. Needs a nightly compiler.
     Fuzz {
         /// Of each target.
         #[arg(long, default_value_t = fuzz::SECONDS)]

@@ -124,6 +124,10 @@ impl Provider for Connect {
         abilities::can(action, connection)
     }
 
+    fn tries_all(&self) -> bool {
+        true
+    }
+
     fn hands_over(&self, connection: &Connection) -> bool {
         connection.option(ENDS) != Some("reported")
     }

@@ -95,6 +95,10 @@ impl Provider for Native {
         Can::Fully
     }
 
+    fn tries_all(&self) -> bool {
+        true
+    }
+
     fn hands_over(&self, connection: &Connection) -> bool {
         connection.option(ENDS) == Some("handed-over")
     }

@@ -1,4 +1,4 @@
-//! Leads a fuzzer to the two edges where a stranger's bytes come in: what a guest answers, and what is uploaded.
+//! Leads a fuzzer to the two edges of the runtime where a stranger's bytes come in: what a guest answers, and what is uploaded.
 //!
 //! The fuzz targets and the tests that replay their seeds call it. An answer is any value that the contract's types allow, lifted as a
 //! guest's is. An upload goes the whole way in this process - checked, compiled, kept, authenticated, mapped, linked, described, run -

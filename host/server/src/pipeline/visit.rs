@@ -15,6 +15,7 @@ use jackfield_domain::priority::Priority;
 use jackfield_domain::tenant::Tenant;
 use jackfield_domain::tenant::directory::Directory;
 use jackfield_domain::trail::AttemptRecord;
+use jackfield_providers::provider::Provider;
 use jackfield_store::StoreFault;
 
 use super::parse::Parsed;
@@ -149,9 +150,14 @@ impl Visit {
     }
 
     /// Applies the rules of what is open. A move to another flow begins there as if the contact had just arrived.
-    pub(super) async fn hear(&mut self, app: &App, heard: Heard) -> Result<Turn, StoreFault> {
+    pub(super) async fn hear(&mut self, app: &App, provider: &dyn Provider, heard: Heard) -> Result<Turn, StoreFault> {
         let next = match &mut self.contact.open {
-            Some(open) => open.hear(heard),
+            Some(open) => {
+                if provider.tries_all() {
+                    open.all_were_tried();
+                }
+                open.hear(heard)
+            }
             None => hear_without(heard),
         };
         Ok(match next {

@@ -12,6 +12,15 @@ use crate::contact::event::{
 use crate::contact::persona::BargeIn;
 
 impl Open {
+    /// The provider was told all targets of a transfer at once, and what comes back is of all of them.
+    pub fn all_were_tried(&mut self) {
+        if let Begun::Transfer { transfer, leg } = &mut self.begun
+            && transfer.targets.len() > 1
+        {
+            *leg = u32::try_from(transfer.targets.len()).unwrap_or(u32::MAX);
+        }
+    }
+
     /// Says what follows. The open thing changes where the host goes on with it.
     pub fn hear(&mut self, heard: Heard) -> Next {
         match (&mut self.begun, heard) {
@@ -173,7 +182,7 @@ fn spoken_choice<'a>(choices: &'a [Choice], said: &str) -> Option<&'a Choice> {
 /// A leg that nobody took: the next target rings, as the plugin asked; else the plugin hears how it ended.
 fn dialled(transfer: &Transfer, leg: &mut u32, outcome: String, talked_ms: u64, extras: Vec<(String, String)>) -> Next {
     let reached = outcome == "completed";
-    let next = transfer.targets.get(*leg as usize + 1);
+    let next = transfer.targets.get((*leg as usize).saturating_add(1));
     if let (false, Ringing::Series, Some(target)) = (reached, transfer.ringing, next) {
         *leg += 1;
         let note = format!("target {} of {}: the one before was {outcome}", *leg + 1, transfer.targets.len());
@@ -184,7 +193,8 @@ fn dialled(transfer: &Transfer, leg: &mut u32, outcome: String, talked_ms: u64, 
         let note = "the transfer was blind and is over".to_owned();
         return Next::Host { draft: Draft { actions: vec![Action::HangUp(Some("transferred".to_owned()))], reason: note.clone() }, note };
     }
-    let leg = (reached && transfer.ringing == Ringing::Series).then_some(*leg);
+    let is_known = (*leg as usize) < transfer.targets.len();
+    let leg = (reached && is_known && transfer.ringing == Ringing::Series).then_some(*leg);
     Next::Ask(Event::DialEnded(DialEnded { tag: transfer.tag.clone(), outcome, leg, talked_ms, extras }))
 }
 

@@ -161,6 +161,14 @@ fn targets_ring_in_order_until_one_answers() {
     let Next::Ask(Event::DialEnded(ended)) = open.hear(came_back("completed")) else { panic!("the plugin was not told") };
     assert_eq!((ended.leg, ended.tag.as_str()), (Some(1), "t"));
 
+    // Who was told both has tried both.
+    let mut told_both = Open { turn: 1, begun: Begun::Transfer { transfer: transfer.clone(), leg: 0 } };
+    told_both.all_were_tried();
+    let Next::Ask(event) = told_both.hear(Heard::Dialled { outcome: "no-answer".to_owned(), talked_ms: 0, extras: Vec::new() }) else {
+        panic!("a target was told again")
+    };
+    let Event::DialEnded(ended) = event else { panic!("{event:?}") };
+    assert_eq!((ended.outcome.as_str(), ended.leg), ("no-answer", None));
     let mut blind = Open { turn: 1, begun: Begun::Transfer { transfer: Transfer { warm: false, ..transfer }, leg: 0 } };
     assert!(first_words(blind.hear(came_back("completed"))).contains("HangUp"));
 }
