@@ -249,6 +249,7 @@ async fn a_tenant_that_was_set_up_by_hand_is_written_as_a_file_that_plans_to_not
     for more in [&[][..], &["--with-plugins", "kept"]] {
         let (code, text) = desk.cli(&[&["plan", "--from-server", "--tenant", "acme"], more].concat()).await;
         assert!(code == Some(0) && !text.contains("hunter2"), "{text}");
+        assert_eq!(desk.cli(&[&["export", "--as-code", "--tenant", "acme"], more].concat()).await, (code, text.clone()));
         let (code, told) = desk.plan(&text).await;
         assert!(code == Some(0) && told.contains("nothing to do"), "{text}\n{told}");
     }

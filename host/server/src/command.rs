@@ -49,12 +49,20 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         order: Vec<String>,
     },
-    /// Write everything that a stopped server keeps into a new folder. It stays sealed: the same master key opens it.
+    /// Write everything that a stopped server keeps into a new folder. It stays sealed: the same master key opens it. With `--as-code`
+    /// print a tenant of a running server as the file that `plan` and `apply` read.
     Export {
         #[command(flatten)]
         at: DataArgs,
         /// The folder to make.
-        to: PathBuf,
+        #[arg(required_unless_present = "as_code")]
+        to: Option<PathBuf>,
+        /// Print the tenant as a file, as `plan --from-server` does.
+        #[arg(long, conflicts_with_all = ["to", "config", "data", "master_key_file"])]
+        as_code: bool,
+        /// With --as-code: write the components that flows run, and test cases, into this folder.
+        #[arg(long, value_name = "DIR", requires = "as_code")]
+        with_plugins: Option<PathBuf>,
     },
     /// Read an exported folder into an empty data folder.
     Import {
@@ -120,7 +128,8 @@ pub fn main() -> ExitCode {
         Command::Compile { order } => return jackfield_runtime::compiler_main(order),
         Command::Serve(args) => serve_command(args),
         Command::Check(args) => return check(args, globals.json),
-        Command::Export { at, to } => in_runtime(export(at, to)),
+        Command::Export { at, to: Some(to), .. } => in_runtime(export(at, to)),
+        Command::Export { with_plugins, .. } => return in_runtime_code(cli::run(AdminCommand::as_code(with_plugins), globals)),
         Command::Import { at, from } => in_runtime(import(at, from)),
         Command::Prepare { at, all, stopped } => in_runtime(prepare(at, globals, all, stopped)).map(|code| return_code = code),
         Command::Admin(command) => return in_runtime_code(cli::run(command, globals)),

@@ -5,6 +5,7 @@
 //! exit status: 1 where the server refused, 2 where the command cannot be meant, 3 where the server failed or is not there.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
@@ -91,6 +92,13 @@ pub enum AdminCommand {
     Plan(Plan),
     /// Make tenants as a file says.
     Apply(Apply),
+}
+
+impl AdminCommand {
+    /// Prints a tenant as a file.
+    pub(crate) fn as_code(with_plugins: Option<PathBuf>) -> Self {
+        Self::Plan(Plan::from_server(with_plugins))
+    }
 }
 
 /// Runs a command to its exit status.

@@ -130,6 +130,11 @@ impl Plan {
         self.schema
     }
 
+    /// The one that writes the file.
+    pub(crate) fn from_server(with_plugins: Option<PathBuf>) -> Self {
+        Self { file: None, prune: false, schema: false, from_server: true, with_plugins }
+    }
+
     pub(crate) async fn run(self, session: &Session, globals: &Globals) -> Outcome {
         let Some(path) = self.file else { return written::run(session, self.with_plugins.as_deref()).await };
         let Compared { difference, .. } = Compared::of(session, globals, &path, self.prune).await?;
