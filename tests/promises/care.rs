@@ -123,6 +123,34 @@ async fn a_department_inherits_what_its_organisation_has_and_features_decide_wha
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_department_is_open_and_closed_with_its_organisation_and_may_close_more_but_never_less() {
+    let platform = platform().await;
+    let operator = &platform.operator;
+    let week = |from: &str, to: &str| json!({"zone": "UTC", "weekly": [{"weekday": 1, "from": from, "to": to}]});
+    operator.ok(Method::PUT, "/v1/tenants/clinic/hours/desk", week("09:00", "17:00")).await.unwrap();
+    let open = async |time: &str| {
+        let at = operator.api.get("/v1/tenants/clinic-billing/hours/desk/at", &[("time", time)]).await.unwrap().body;
+        at["open"].as_bool().unwrap()
+    };
+    assert!(open("2026-11-23T16:00:00Z").await && !open("2026-11-23T08:30:00Z").await, "inherited");
+    operator.ok(Method::PUT, "/v1/tenants/clinic-billing/hours/desk", week("08:00", "12:00")).await.unwrap();
+    let all = [open("2026-11-23T08:30:00Z").await, open("2026-11-23T10:00:00Z").await, open("2026-11-23T16:00:00Z").await];
+    assert_eq!(all, [false, true, false], "narrowed by both");
+    let closed = |reason: &str, bypass: bool| json!({"reason": reason, "bypass": bypass});
+    operator.ok(Method::PUT, "/v1/tenants/clinic/closure", closed("flood", true)).await.unwrap();
+    operator.ok(Method::PUT, "/v1/tenants/clinic-billing/closure", closed("audit", false)).await.unwrap();
+    let shown = operator.api.get("/v1/tenants/clinic-billing/effective", &[]).await.unwrap().body;
+    assert_eq!(shown["hours"]["desk"], json!({"from": "clinic-billing", "within": ["clinic"]}));
+    assert_eq!((shown["closure"]["from"].as_str(), shown["closure"]["reason"].as_str()), (Some("clinic"), Some("flood")));
+    let call = line(&platform).call("+14155550100", "+18005550032");
+    let turned_away = call.arrive().await.unwrap();
+    assert!(!turned_away.twiml.said().contains("Welcome to Clinic billing"), "{:?}", turned_away.twiml);
+    let found = operator.contact_of("clinic-billing", call.id()).await.unwrap();
+    assert_eq!(found["turns"][0]["barred"], "emergency-closure", "{found}");
+    platform.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn visitors_reach_organisation_and_department_by_domain_or_by_the_gateways_headers() {
     let platform = platform().await;
     let url = format!("{}/hooks/chat/events", platform.operator.hooks_url);

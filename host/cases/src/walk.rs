@@ -225,7 +225,7 @@ impl<'a> Walk<'a> {
         admit(&Asking {
             tenant,
             ancestor_suspended: false,
-            closure: directory.closure.as_ref(),
+            closure: directory.closed(*now),
             now: *now,
             asked_turns: contact.asked_turns,
             idle_turns: if event.is_from_customer() { 0 } else { contact.idle_turns },

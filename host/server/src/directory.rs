@@ -25,14 +25,12 @@ pub async fn read(store: &Store, tenant: &Tenant) -> Result<(Directory, u64), St
     inherit_hours(store, tenant, &mut newest, &mut hours).await?;
     let flows = scope.list::<Flow>(None, ENTRIES_MAX).await?.into_iter().map(|found| found.row.name.to_string()).collect();
     let numbers = store.platform().bindings_of(&tenant.id, NUMBERS_MAX).await?;
-    let mut closure = None;
-    for id in std::iter::once(&tenant.id).chain(tenant.ancestors.iter().rev()) {
-        if let Some(found) = store.tenant(id).get::<Closure>(&()).await? {
-            newest = newest.max(found.revision);
-            closure = Some(found.row);
-            break;
-        }
+    let own = scope.get::<Closure>(&()).await?;
+    let mut closures_above = Vec::new();
+    for id in tenant.ancestors.iter().rev() {
+        closures_above.extend(store.tenant(id).get::<Closure>(&()).await?);
     }
+    newest = own.iter().chain(&closures_above).map(|found| found.revision).fold(newest, u64::max);
     let statuses = scope.queue_statuses().await?;
     let directory = Directory {
         tenant: Some(tenant.id.clone()),
@@ -43,17 +41,23 @@ pub async fn read(store: &Store, tenant: &Tenant) -> Result<(Directory, u64), St
         flows,
         numbers: numbers.into_iter().filter(is_number).map(|binding| binding.address.value().to_owned()).collect(),
         zone: tenant.zone.clone(),
-        closure,
+        closure: own.map(|found| found.row),
+        closures_above: closures_above.into_iter().map(|found| found.row).collect(),
     };
     Ok((directory, newest))
 }
 
-/// Hours of a name that the tenant has not are those of the nearest above it that has, by the clock of whoever made them.
+/// Hours of a name that the tenant has not are those of the nearest above it that has, by the clock of whoever made them; its own stand
+/// within those above.
 async fn inherit_hours(store: &Store, tenant: &Tenant, newest: &mut u64, hours: &mut BTreeMap<String, Hours>) -> Result<(), StoreFault> {
     for above in tenant.ancestors.iter().rev() {
         let Some(owner) = store.platform().tenant(above).await?.map(|found| found.row) else { continue };
         for (name, theirs) in by_name(&store.tenant(above), newest, |row: &Hours| row.name.to_string()).await? {
-            hours.entry(name).or_insert_with(|| Hours { zone: theirs.zone.clone().or_else(|| Some(owner.zone.clone())), ..theirs });
+            let theirs = Hours { zone: theirs.zone.clone().or_else(|| Some(owner.zone.clone())), ..theirs };
+            match hours.get_mut(&name) {
+                Some(ours) => ours.within.push(theirs),
+                None => _ = hours.insert(name, theirs),
+            }
         }
     }
     Ok(())

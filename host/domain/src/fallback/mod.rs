@@ -278,9 +278,7 @@ pub fn settle(case: Case<'_>) -> Settled {
     let is_closed = |step: &Step<'_>, route: &DefaultRoute| {
         let is_shut =
             |name: &EntryName| step.directory.hours.get(name.as_str()).is_some_and(|hours| !hours.at(now, &step.directory.zone).open);
-        step.directory.closure.as_ref().is_some_and(|closure| closure.is_in_force(now))
-            || barred == Some(Barred::Closed)
-            || route.hours.as_ref().is_some_and(is_shut)
+        step.directory.closed(now).is_some() || barred == Some(Barred::Closed) || route.hours.as_ref().is_some_and(is_shut)
     };
     let ground = Ground { limits, abilities, channel, language };
     if let Some((vetted, answered_by)) = standing::walk(&steps, &ground, is_closed, &mut passed_over) {

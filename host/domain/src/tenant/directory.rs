@@ -94,4 +94,15 @@ pub struct Directory {
     pub zone: String,
     /// In force or not.
     pub closure: Option<Closure>,
+    /// The closures of everyone above the tenant, the nearest first: whoever is below may close more, and never less.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub closures_above: Vec<Closure>,
+}
+
+impl Directory {
+    /// The closure in force: of several one that goes past plugins before one that lets them run, and then the nearest.
+    pub fn closed(&self, now: Moment) -> Option<&Closure> {
+        let in_force = || self.closure.iter().chain(&self.closures_above).filter(|closure| closure.is_in_force(now));
+        in_force().find(|closure| closure.bypass).or_else(|| in_force().next())
+    }
 }

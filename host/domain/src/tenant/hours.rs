@@ -3,7 +3,7 @@
 //! The directory capability and the default routes ask it. Weekly intervals may cross midnight; a dated exception beats the
 //! week for the intervals that begin on that date. Local times that a clock change skips move forward, those that it repeats
 //! count from the first: the same as people reading a wall clock would do. The zone rules are jiff's, bundled, so that every
-//! node answers alike.
+//! node answers alike. Hours may stand within others, of whoever is above the tenant: it is open when all of them are.
 
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
@@ -54,6 +54,10 @@ pub struct Hours {
     pub weekly: Vec<Interval>,
     /// Dates that beat the week.
     pub exceptions: Vec<Exception>,
+    /// The hours of that name above the tenant, each with its zone: a department narrows what its organisation has. Put together when a
+    /// directory is read, and never kept with the hours themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub within: Vec<Hours>,
 }
 
 /// Why hours are not valid.
@@ -137,18 +141,27 @@ impl Hours {
     /// How it stands at that moment; `tenant_zone` where the hours name none. Closed where the zone is gone.
     pub fn at(&self, now: Moment, tenant_zone: &str) -> HoursStatus {
         let closed = HoursStatus { open: false, changes_at: None, exception: None };
-        let (Ok(zone), Some(at)) = (zone(self.zone.as_deref().unwrap_or(tenant_zone)), timestamp(now)) else {
-            return closed;
-        };
-        let today = at.to_zoned(zone.clone()).date();
-        let spans = self.spans(today, &zone);
-        let exception = self.exceptions.iter().find(|e| e.date == today).map(|e| e.label.clone());
+        let Some(at) = timestamp(now) else { return closed };
+        let Some((mut spans, mut exception)) = self.around(at, tenant_zone) else { return closed };
+        for above in &self.within {
+            let Some((theirs, their_exception)) = above.around(at, tenant_zone) else { return closed };
+            spans = common(&spans, &theirs);
+            exception = exception.or(their_exception);
+        }
         match spans.iter().find(|(from, to)| *from <= at && at < *to) {
             Some((_, to)) => HoursStatus { open: true, changes_at: moment(last_end(&spans, *to)), exception },
             None => {
                 HoursStatus { open: false, changes_at: spans.iter().map(|s| s.0).filter(|f| *f > at).min().and_then(moment), exception }
             }
         }
+    }
+
+    /// Its own open spans around that moment, and the exception of the day; none where the zone is gone.
+    fn around(&self, at: Timestamp, tenant_zone: &str) -> Option<(Vec<(Timestamp, Timestamp)>, Option<String>)> {
+        let zone = zone(self.zone.as_deref().unwrap_or(tenant_zone)).ok()?;
+        let today = at.to_zoned(zone.clone()).date();
+        let exception = self.exceptions.iter().find(|e| e.date == today).map(|e| e.label.clone());
+        Some((self.spans(today, &zone), exception))
     }
 
     /// Open spans that begin from yesterday to the horizon, as instants.
@@ -166,6 +179,13 @@ impl Hours {
         let weekday = date.weekday().to_monday_one_offset();
         self.weekly.iter().filter(|i| i64::from(i.weekday) == i64::from(weekday)).map(|i| (i.from, i.to)).collect()
     }
+}
+
+/// What lies in both.
+fn common(ours: &[(Timestamp, Timestamp)], theirs: &[(Timestamp, Timestamp)]) -> Vec<(Timestamp, Timestamp)> {
+    let meets = |one: &(Timestamp, Timestamp), other: &(Timestamp, Timestamp)| (one.0.max(other.0), one.1.min(other.1));
+    let all = ours.iter().flat_map(|one| theirs.iter().map(move |other| meets(one, other)));
+    all.filter(|(from, to)| from < to).collect()
 }
 
 /// Follows spans that touch: open until midnight and from midnight is open through.
@@ -204,7 +224,23 @@ mod tests {
             zone: None,
             weekly: serde_json::from_str(weekly).unwrap(),
             exceptions: serde_json::from_str(exceptions).unwrap(),
+            within: Vec::new(),
         }
+    }
+
+    #[test]
+    fn a_department_is_open_only_while_its_organisation_is() {
+        let week = r#"[{"weekday":1,"from":"08:00","to":"20:00"},{"weekday":2,"from":"10:00","to":"12:00"}]"#;
+        let days = r#"[{"weekday":1,"from":"09:00","to":"13:00"},{"weekday":1,"from":"14:00","to":"17:00"}]"#;
+        let above = Hours { zone: Some("UTC".to_owned()), ..hours(days, r#"[{"date":"2026-11-30","label":"Feast","open":[]}]"#) };
+        let own = Hours { within: vec![above], ..hours(week, "[]") };
+        let open = |time: &str| own.at(at(time), "UTC");
+        // Monday: from nine to five with a break, whatever the department would like; Tuesday the organisation is closed.
+        assert_eq!((open("2026-11-23T08:30:00Z").open, open("2026-11-23T08:30:00Z").changes_at), (false, Some(at("2026-11-23T09:00:00Z"))));
+        assert_eq!((open("2026-11-23T09:00:00Z").open, open("2026-11-23T09:00:00Z").changes_at), (true, Some(at("2026-11-23T13:00:00Z"))));
+        assert_eq!((open("2026-11-23T18:00:00Z").open, open("2026-11-24T11:00:00Z").open), (false, false));
+        let feast = open("2026-11-30T10:00:00Z");
+        assert_eq!((feast.open, feast.exception.as_deref(), feast.changes_at), (false, Some("Feast"), Some(at("2026-12-07T09:00:00Z"))));
     }
 
     #[test]

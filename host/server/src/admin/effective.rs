@@ -11,7 +11,7 @@ use jackfield_domain::flow::Flow;
 use jackfield_domain::flow::inherited::in_force;
 use jackfield_domain::id::{FlowName, TenantId};
 use jackfield_domain::refusal::Code;
-use jackfield_domain::tenant::directory::ENTRIES_MAX;
+use jackfield_domain::tenant::directory::{Closure, ENTRIES_MAX};
 use jackfield_domain::tenant::hours::Hours;
 use jackfield_store::RoutesRow;
 use serde_json::{Value, json};
@@ -40,6 +40,7 @@ pub(crate) async fn show(State(app): State<Arc<App>>, inside: Inside) -> Answer 
         "limits": inside.tenant.limits,
         "settings": in_force(&borrowed(&levels)),
         "hours": hours(&app, &inside).await?,
+        "closure": closure(&app, &inside).await?,
         "routes": routes(&app, &inside, flow.as_ref()).await?,
     }))
 }
@@ -56,15 +57,32 @@ fn nearest_first(inside: &Inside) -> Vec<TenantId> {
     std::iter::once(&inside.tenant.id).chain(inside.tenant.ancestors.iter().rev()).cloned().collect()
 }
 
-/// Hours by name, with whose they are.
+/// Hours by name, with whose they are and within whose they stand.
 async fn hours(app: &App, inside: &Inside) -> Result<BTreeMap<String, Value>, Problem> {
-    let mut all = BTreeMap::new();
+    let mut all: BTreeMap<String, Vec<TenantId>> = BTreeMap::new();
     for id in nearest_first(inside) {
         for found in app.store.tenant(&id).list::<Hours>(None, ENTRIES_MAX).await.map_err(unread)? {
-            all.entry(found.row.name.to_string()).or_insert_with(|| json!({ "from": id }));
+            all.entry(found.row.name.to_string()).or_default().push(id.clone());
         }
     }
-    Ok(all)
+    // Open only while all of them are.
+    let shown = |whose: Vec<TenantId>| match whose.split_first() {
+        Some((from, within)) if !within.is_empty() => json!({ "from": from, "within": within }),
+        _ => json!({ "from": whose.first() }),
+    };
+    Ok(all.into_iter().map(|(name, whose)| (name, shown(whose))).collect())
+}
+
+/// The closure in force, with whose it is.
+async fn closure(app: &App, inside: &Inside) -> Result<Option<Value>, Problem> {
+    let now = app.clock.now();
+    let mut all = Vec::new();
+    for id in nearest_first(inside) {
+        let found = app.store.tenant(&id).get::<Closure>(&()).await.map_err(unread)?;
+        all.extend(found.filter(|found| found.row.is_in_force(now)).map(|found| (id, found.row)));
+    }
+    let strongest = all.iter().find(|(_, closure)| closure.bypass).or_else(|| all.first());
+    Ok(strongest.map(|(from, closure)| json!({ "from": from, "reason": closure.reason, "until": closure.until, "bypass": closure.bypass })))
 }
 
 /// The default routes that answer, by channel and language, with whose they are.

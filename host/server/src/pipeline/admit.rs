@@ -21,7 +21,7 @@ pub(super) fn may_run(visit: &Visit, event: &Event, now: Moment) -> Result<Pass,
     rule(&Asking {
         tenant: &visit.tenant,
         ancestor_suspended: visit.ancestor_suspended(),
-        closure: visit.directory.closure.as_ref(),
+        closure: visit.directory.closed(now),
         now,
         asked_turns: visit.contact.asked_turns,
         idle_turns: if event.is_from_customer() && !visit.moved { 0 } else { visit.contact.idle_turns },

@@ -119,7 +119,7 @@ impl Live {
             Ask::DirectoryPerson { name } => Answer::Person(directory.people.get(name).cloned()),
             Ask::DirectoryFlow { name } => Answer::Truth(directory.flows.contains(name)),
             Ask::DirectoryHours { name } => Answer::Hours(directory.hours.get(name).map(|hours| hours.at(self.now, &directory.zone))),
-            _ => Answer::Closure(directory.closure.clone().filter(|closure| closure.is_in_force(self.now))),
+            _ => Answer::Closure(directory.closed(self.now).cloned()),
         }
     }
 

@@ -44,7 +44,7 @@ pub(crate) async fn set(State(app): State<Arc<App>>, inside: Inside, Body(body):
         words::label("exceptions.label", &exception.label)?;
     }
     let HoursBody { zone, weekly, exceptions } = body;
-    let hours = Hours { name, zone, weekly, exceptions };
+    let hours = Hours { name, zone, weekly, exceptions, within: Vec::new() };
     hours.check()?;
     super::put(&app, &inside, "hours", &hours).await
 }
@@ -65,7 +65,9 @@ pub(crate) async fn delete(State(app): State<Arc<App>>, inside: Inside) -> Answe
 pub(crate) async fn status(State(app): State<Arc<App>>, inside: Inside) -> Answer {
     let query = inside.asked.query(&["time"])?;
     let name: EntryName = inside.asked.part("name")?;
-    let hours = inside.store.get::<Hours>(&name).await.map_err(unread)?.ok_or_else(|| Problem::not_found("hours", &name))?.row;
+    let around = app.known.of(&inside.tenant.id).await.map_err(unread)?.ok_or_else(Problem::stale)?;
+    // As plugins see it: inherited, and within those above.
+    let hours = around.directory.hours.get(name.as_str()).ok_or_else(|| Problem::not_found("hours", &name))?;
     let zone = hours.zone.as_deref().unwrap_or(&inside.tenant.zone);
     let at = match query.get("time") {
         Some(text) => moment::parse("time", text, zone)?,

@@ -170,13 +170,20 @@ fn effective(shown: &Value) -> String {
     let settings: Vec<Vec<String>> =
         list("settings").iter().map(|item| vec![text(item, "pointer"), text(item, "value"), text(item, "from"), narrowed(item)]).collect();
     let hours = shown.get("hours").and_then(Value::as_object).cloned().unwrap_or_default();
-    let hours: Vec<Vec<String>> = hours.iter().map(|(name, of)| vec![name.clone(), text(of, "from")]).collect();
+    let within = |of: &Value| {
+        of.get("within").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+    };
+    let hours: Vec<Vec<String>> = hours.iter().map(|(name, of)| vec![name.clone(), text(of, "from"), within(of)]).collect();
+    let closure = match shown.get("closure").filter(|closure| !closure.is_null()) {
+        Some(closure) => format!("closed by {}: {}\n", text(closure, "from"), text(closure, "reason")),
+        None => String::new(),
+    };
     let routes: Vec<Vec<String>> =
         list("routes").iter().map(|item| vec![text(item, "channel"), text(item, "language"), text(item, "from")]).collect();
     [
-        format!("plan {}", text(shown, "plan")),
+        format!("{closure}plan {}", text(shown, "plan")),
         table(&["setting", "value", "from", "narrowed"], &settings),
-        table(&["hours", "from"], &hours),
+        table(&["hours", "from", "within"], &hours),
         table(&["default route", "language", "from"], &routes),
     ]
     .join("\n")

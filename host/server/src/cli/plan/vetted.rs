@@ -73,7 +73,7 @@ pub(super) fn directory(whole: &Whole) -> Directory {
     let hours = |hours: &super::file::Hours| {
         let name = hours.name.value.clone();
         let (zone, weekly, exceptions) = (hours.zone.clone(), hours.weekly.clone(), hours.exceptions.clone());
-        (name.to_string(), Hours { name, zone, weekly, exceptions })
+        (name.to_string(), Hours { name, zone, weekly, exceptions, within: Vec::new() })
     };
     let numbers = whole.addresses.iter().filter(|bound| bound.address.value.kind == AddressKind::Number);
     Directory {

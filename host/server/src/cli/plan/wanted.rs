@@ -224,6 +224,7 @@ impl Reader<'_> {
                 zone: hours.zone.clone(),
                 weekly: hours.weekly.clone(),
                 exceptions: hours.exceptions.clone(),
+                within: Vec::new(),
             };
             checked.check().map_err(|e| self.wrong(&hours.name, e))?;
             let value = json!({ "zone": hours.zone, "weekly": hours.weekly, "exceptions": hours.exceptions });
