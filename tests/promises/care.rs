@@ -145,7 +145,7 @@ async fn a_department_is_open_and_closed_with_its_organisation_and_may_close_mor
     let call = line(&platform).call("+14155550100", "+18005550032");
     let turned_away = call.arrive().await.unwrap();
     assert!(!turned_away.twiml.said().contains("Welcome to Clinic billing"), "{:?}", turned_away.twiml);
-    let found = operator.contact_of("clinic-billing", call.id()).await.unwrap();
+    let found = operator.contact_of("clinic-billing", &call.sid).await.unwrap();
     assert_eq!(found["turns"][0]["barred"], "emergency-closure", "{found}");
     platform.stop().await;
 }

@@ -97,7 +97,7 @@ pub struct Parsed {
     pub arrival: Arrival,
     /// What happened.
     pub heard: Heard,
-    /// Canonical bytes that identify this event: a repeated request has the same.
+    /// Canonical bytes that identify this event: a repeated request has the same. What is ignored needs none.
     pub event_material: Vec<u8>,
     /// True where those bytes are the content and no id, and the same content may be meant once more: after a minute it is no retry.
     pub known_by_content: bool,

@@ -187,21 +187,21 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// Where a target is reached, and with which headers of the plugin's.
-    fn target(&self, target: &'a Target, ring_timeout_ms: Option<u64>) -> Result<Route<'a>, Inability> {
-        let plain = |uri| Ok(Route { uri, headers: &[], ring_timeout_ms });
+    /// Where a target is reached.
+    fn route(&self, target: &'a Target, ring_timeout_ms: Option<u64>) -> Result<Route<'a>, Inability> {
+        let bare = |uri| Route { uri, headers: &[], ring_timeout_ms };
         match target {
-            Target::Number(number) => plain(self.number(number, "transfer")?),
+            Target::Number(number) => self.number(number, "transfer").map(bare),
             Target::Sip(sip) => {
                 let uri = Cow::Borrowed(checked(&sip.uri, "transfer")?);
-                Ok(Route { uri, headers: &sip.headers, ring_timeout_ms })
+                Ok(Route { headers: &sip.headers, ..bare(uri) })
             }
             Target::Person(name) => {
                 let person = self.scene.and_then(|scene| scene.directory.people.get(name));
                 let person = person.ok_or_else(|| cannot("transfer", "nobody knows the person here"))?;
                 match &person.address.e164 {
-                    Some(number) => plain(self.number(number, "transfer")?),
-                    None => plain(Cow::Borrowed(checked(&person.address.raw, "transfer")?)),
+                    Some(number) => self.number(number, "transfer").map(bare),
+                    None => checked(&person.address.raw, "transfer").map(Cow::Borrowed).map(bare),
                 }
             }
             Target::Flow(_) => Err(cannot("transfer", "the call would have to come back to begin in the other flow; a switch asks once")),
@@ -210,10 +210,8 @@ impl<'a> Page<'a> {
     }
 
     fn transfer(&mut self, transfer: &'a Transfer) -> Result<(), Inability> {
-        let mut routes = Vec::with_capacity(transfer.targets.len());
-        for target in &transfer.targets {
-            routes.push(self.target(target, transfer.ring_timeout_ms)?);
-        }
+        let route = |target| self.route(target, transfer.ring_timeout_ms);
+        let mut routes = transfer.targets.iter().map(route).collect::<Result<Vec<_>, _>>()?;
         routes.truncate(ROUTES_MAX);
         for (is_asked, what) in [
             (transfer.whisper.is_some() || transfer.screening, "nobody speaks to the target first"),

@@ -118,6 +118,9 @@ fn timestamp(moment: Moment) -> Option<Timestamp> {
     i64::try_from(moment).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok())
 }
 
+/// An open span: from, and the moment it ends, which is no longer in it.
+type Span = (Timestamp, Timestamp);
+
 impl Hours {
     /// Checks what a person typed.
     pub fn check(&self) -> Result<(), BadHours> {
@@ -157,7 +160,7 @@ impl Hours {
     }
 
     /// Its own open spans around that moment, and the exception of the day; none where the zone is gone.
-    fn around(&self, at: Timestamp, tenant_zone: &str) -> Option<(Vec<(Timestamp, Timestamp)>, Option<String>)> {
+    fn around(&self, at: Timestamp, tenant_zone: &str) -> Option<(Vec<Span>, Option<String>)> {
         let zone = zone(self.zone.as_deref().unwrap_or(tenant_zone)).ok()?;
         let today = at.to_zoned(zone.clone()).date();
         let exception = self.exceptions.iter().find(|e| e.date == today).map(|e| e.label.clone());
@@ -165,7 +168,7 @@ impl Hours {
     }
 
     /// Open spans that begin from yesterday to the horizon, as instants.
-    fn spans(&self, today: Date, zone: &TimeZone) -> Vec<(Timestamp, Timestamp)> {
+    fn spans(&self, today: Date, zone: &TimeZone) -> Vec<Span> {
         (-1..=HORIZON_DAYS)
             .filter_map(|offset| today.checked_add(offset.days()).ok())
             .flat_map(|date| self.intervals_on(date).into_iter().filter_map(move |(from, to)| span(date, from, to, zone)))
@@ -182,14 +185,14 @@ impl Hours {
 }
 
 /// What lies in both.
-fn common(ours: &[(Timestamp, Timestamp)], theirs: &[(Timestamp, Timestamp)]) -> Vec<(Timestamp, Timestamp)> {
-    let meets = |one: &(Timestamp, Timestamp), other: &(Timestamp, Timestamp)| (one.0.max(other.0), one.1.min(other.1));
+fn common(ours: &[Span], theirs: &[Span]) -> Vec<Span> {
+    let meets = |one: &Span, other: &Span| (one.0.max(other.0), one.1.min(other.1));
     let all = ours.iter().flat_map(|one| theirs.iter().map(move |other| meets(one, other)));
     all.filter(|(from, to)| from < to).collect()
 }
 
 /// Follows spans that touch: open until midnight and from midnight is open through.
-fn last_end(spans: &[(Timestamp, Timestamp)], mut end: Timestamp) -> Option<Timestamp> {
+fn last_end(spans: &[Span], mut end: Timestamp) -> Option<Timestamp> {
     for _ in 0..spans.len() {
         match spans.iter().filter(|(from, to)| *from <= end && *to > end).map(|s| s.1).max() {
             Some(later) => end = later,
@@ -199,7 +202,7 @@ fn last_end(spans: &[(Timestamp, Timestamp)], mut end: Timestamp) -> Option<Time
     None
 }
 
-fn span(date: Date, from: Time, to: Time, zone: &TimeZone) -> Option<(Timestamp, Timestamp)> {
+fn span(date: Date, from: Time, to: Time, zone: &TimeZone) -> Option<Span> {
     let end_date = if to <= from { date.tomorrow().ok()? } else { date };
     let start = zone.to_ambiguous_timestamp(date.to_datetime(from)).compatible().ok()?;
     let end = zone.to_ambiguous_timestamp(end_date.to_datetime(to)).compatible().ok()?;

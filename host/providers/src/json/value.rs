@@ -27,20 +27,27 @@ pub(crate) enum Json<'a> {
     Object(Vec<Member<'a>>),
 }
 
+/// As many as most objects have.
+const MEMBERS: usize = 8;
+
 /// A name and its value.
 pub(crate) type Member<'a> = (Cow<'a, str>, Json<'a>);
 
 impl<'a> Json<'a> {
     /// The member of that name.
     pub(crate) fn get(&self, name: &str) -> Option<&Self> {
-        self.members().iter().find(|(known, _)| known == name).map(|(_, value)| value)
+        self.named(name.as_bytes())
+    }
+
+    fn named(&self, name: &[u8]) -> Option<&Self> {
+        self.members().iter().find(|(known, _)| known.as_bytes() == name).map(|(_, value)| value)
     }
 
     /// What stands at a place such as `/call/id`; of a list the item of that number.
     pub(crate) fn at(&self, place: &str) -> Option<&Self> {
-        place.split('/').skip(1).try_fold(self, |value, name| match value {
-            Self::List(items) => items.get(name.parse::<usize>().ok()?),
-            _ => value.get(name),
+        place.as_bytes().split(|byte| *byte == b'/').skip(1).try_fold(self, |value, name| match value {
+            Self::List(items) => items.get(std::str::from_utf8(name).ok()?.parse::<usize>().ok()?),
+            _ => value.named(name),
         })
     }
 
@@ -169,7 +176,7 @@ impl<'de> Visitor<'de> for ReadJson {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut given: A) -> Result<Self::Value, A::Error> {
-        let mut members: Vec<Member<'de>> = Vec::new();
+        let mut members: Vec<Member<'de>> = Vec::with_capacity(MEMBERS);
         while let Some((Name(name), value)) = given.next_entry()? {
             members.push((name, value));
         }

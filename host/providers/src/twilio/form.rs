@@ -12,6 +12,8 @@ use crate::provider::{Raw, Unreadable};
 
 /// Twilio sends about 40 parameters, and each X- header of a SIP call adds one.
 const PARAMETERS_MAX: usize = 256;
+/// As many as most webhooks have.
+const PARAMETERS: usize = 32;
 
 /// What a webhook's body is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,40 +102,50 @@ impl<'a> Form<'a> {
 
 /// Decodes `application/x-www-form-urlencoded`, or says what is wrong with it.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Form<'_>, Unreadable> {
-    check_escapes(bytes)?;
-    let mut pairs = Vec::new();
-    for (name, value) in form_urlencoded::parse(bytes) {
+    let mut pairs = Vec::with_capacity(if bytes.is_empty() { 0 } else { PARAMETERS });
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let (pair, after) = split(rest, b'&');
+        rest = after;
+        if pair.is_empty() {
+            continue;
+        }
         if pairs.len() == PARAMETERS_MAX {
             return Err(Unreadable::TooMuch("there are more than 256 parameters"));
         }
-        pairs.push((name, value));
+        let (name, value) = split(pair, b'=');
+        pairs.push((decoded(name)?, decoded(value)?));
     }
     Ok(Form(pairs))
 }
 
-/// Separators are ASCII, so the whole is UTF-8 exactly where every name and value is.
-fn check_escapes(bytes: &[u8]) -> Result<(), Unreadable> {
-    if !bytes.contains(&b'%') {
-        return utf8(bytes);
+/// What stands before a separator and behind it.
+fn split(bytes: &[u8], separator: u8) -> (&[u8], &[u8]) {
+    let at = memchr::memchr(separator, bytes).unwrap_or(bytes.len());
+    let (before, after) = bytes.split_at_checked(at).unwrap_or((bytes, &[]));
+    (before, after.get(1..).unwrap_or_default())
+}
+
+/// A name or a value as it is meant. What is half an escape or no UTF-8 is not guessed.
+fn decoded(bytes: &[u8]) -> Result<Cow<'_, str>, Unreadable> {
+    let not_utf8 = Unreadable::Malformed("a parameter is not UTF-8");
+    if memchr::memchr2(b'%', b'+', bytes).is_none() {
+        return std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| not_utf8);
     }
     let mut plain = Vec::with_capacity(bytes.len());
     let mut rest = bytes.iter().copied();
     while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            plain.push(byte);
-            continue;
-        }
-        let mut digit = || rest.next().and_then(|hex| char::from(hex).to_digit(16)).and_then(|value| u8::try_from(value).ok());
-        match (digit(), digit()) {
-            (Some(high), Some(low)) => plain.push(high << 4 | low),
-            _ => return Err(Unreadable::Malformed("a percent sign is not followed by two hexadecimal digits")),
-        }
+        plain.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let mut digit = || char::from(rest.next()?).to_digit(16);
+                let both = digit().zip(digit()).and_then(|(high, low)| u8::try_from(high << 4 | low).ok());
+                both.ok_or(Unreadable::Malformed("a percent sign is not followed by two hexadecimal digits"))?
+            }
+            byte => byte,
+        });
     }
-    utf8(&plain)
-}
-
-fn utf8(plain: &[u8]) -> Result<(), Unreadable> {
-    std::str::from_utf8(plain).map(drop).map_err(|_| Unreadable::Malformed("a parameter is not UTF-8"))
+    String::from_utf8(plain).map(Cow::Owned).map_err(|_| not_utf8)
 }
 
 #[cfg(test)]
@@ -173,6 +185,14 @@ mod tests {
         fn what_is_encoded_is_decoded_as_it_was(pairs in proptest::collection::vec((".{0,20}", ".{0,20}"), 0..20)) {
             let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
             prop_assert_eq!(decode(body.as_bytes()).unwrap().owned(), pairs);
+        }
+
+        #[test]
+        fn what_is_decoded_is_what_the_library_decodes(body in "[ab%=&+2cC3\\u{e4}]{0,40}") {
+            if let Ok(form) = decode(body.as_bytes()) {
+                let expected: Vec<(String, String)> = form_urlencoded::parse(body.as_bytes()).into_owned().collect();
+                prop_assert_eq!(form.owned(), expected);
+            }
         }
     }
 }

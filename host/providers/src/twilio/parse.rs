@@ -83,8 +83,8 @@ pub(crate) fn parse(raw: &Raw<'_>, dialect: &Dialect) -> Result<Parsed, Unreadab
     Ok(Parsed {
         arrival: arrival(hook, &form, dialect)?,
         ignored: heard.is_none(),
+        event_material: if heard.is_some() { material(raw, &form)? } else { Vec::new() },
         heard: heard.unwrap_or(Heard::Nothing),
-        event_material: material(raw, &form)?,
         known_by_content: false,
         sensitive_possible: form.one("Digits")?.is_some() || form.one("SpeechResult")?.is_some(),
         asked: String::new(),
@@ -186,7 +186,8 @@ fn material(raw: &Raw<'_>, form: &Form<'_>) -> Result<Vec<u8>, Unreadable> {
     let mut pairs: Vec<&Pair<'_>> = query.pairs().iter().chain(form.pairs()).collect();
     pairs.sort();
     pairs.dedup();
-    let mut material = raw.tail.as_bytes().to_vec();
+    let mut material = Vec::with_capacity(raw.tail.len() + raw.body.len() + pairs.len() * 2 * size_of::<u64>());
+    material.extend_from_slice(raw.tail.as_bytes());
     for (name, value) in pairs {
         // Lengths keep ("a", "bc") and ("ab", "c") apart.
         for part in [name, value] {

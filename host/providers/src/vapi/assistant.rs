@@ -11,7 +11,7 @@ use jackfield_domain::fallback::Inability;
 use serde::Serialize;
 
 use crate::json::Json;
-use crate::voice_ai::{Notes, cannot, joined, note_persona};
+use crate::voice_ai::{Notes, cannot, note_persona};
 
 /// Whose model or voice it is where a persona's name does not say.
 const DEFAULT_PROVIDER: &str = "openai";
@@ -98,18 +98,29 @@ struct Voice<'a> {
 }
 
 /// The assistant. `said` goes before the greeting; `alone` where nobody is there to answer its tools.
-pub(super) fn assistant<'a>(converse: &'a Converse, said: &[&'a str], alone: bool, notes: &mut Notes) -> Result<Assistant<'a>, Inability> {
+pub(super) fn assistant<'a>(
+    converse: &'a Converse,
+    said: Cow<'a, str>,
+    alone: bool,
+    notes: &mut Notes,
+) -> Result<Assistant<'a>, Inability> {
     let persona = &converse.persona;
     note_persona(persona, notes);
     notes.add_if(!converse.on_failure.is_empty(), "converse", "Vapi ends the call where its assistant breaks, and does not ask what then");
-    let first: Vec<&str> = said.iter().copied().chain(persona.greeting.as_deref()).filter(|words| !words.is_empty()).collect();
+    let greeting = persona.greeting.as_deref().unwrap_or_default();
+    let first = match (said.is_empty(), greeting.is_empty()) {
+        (true, true) => None,
+        (true, false) => Some(Cow::Borrowed(greeting)),
+        (false, true) => Some(said),
+        (false, false) => Some(Cow::Owned(format!("{said} {greeting}"))),
+    };
     let is_interruptible = matches!(persona.interruptible, BargeIn::Speech | BargeIn::Any);
     let mut seconds = |ms: u64, bounds, sentence| within(ms.div_ceil(1_000), bounds, sentence, notes);
     Ok(Assistant {
         max_duration_seconds: persona.max_duration_ms.map(|ms| seconds(ms, DURATION_S, "a call lasts 10 s to 12 h at Vapi")),
         silence_timeout_seconds: persona.silence_timeout_ms.map(|ms| seconds(ms, SILENCE_S, "silence lasts 10 s to an hour at Vapi")),
-        first_message_mode: first.is_empty().then_some("assistant-waits-for-user"),
-        first_message: (!first.is_empty()).then(|| joined(&first)),
+        first_message_mode: first.is_none().then_some("assistant-waits-for-user"),
+        first_message: first,
         first_message_interruptions_enabled: is_interruptible.then_some(true),
         model: model(persona, alone, notes)?,
         voice: persona.voice.as_deref().map(split).map(|(provider, voice_id)| Voice { provider, voice_id }),

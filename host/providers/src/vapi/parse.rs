@@ -49,7 +49,7 @@ pub(super) fn parse(raw: &Raw<'_>) -> Result<Parsed, Unreadable> {
     Ok(Parsed {
         arrival: arrival(&body, heard.as_ref())?,
         ignored: heard.is_none(),
-        // What is ignored is no event: transcripts come by the dozen, and each with the whole conversation.
+        // Transcripts come by the dozen, each with the whole conversation, and are ignored.
         event_material: if heard.is_some() { json::material(&body, raw.body) } else { Vec::new() },
         known_by_content: false,
         heard: heard.unwrap_or(Heard::Nothing),

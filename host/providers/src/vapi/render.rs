@@ -116,7 +116,7 @@ impl<'a> Page<'a> {
         match self.told.last {
             Some(Action::Converse(converse)) => {
                 let scene = self.scene_for("converse")?;
-                let assistant = assistant(converse, &self.told.said, scene.alone, &mut self.told.notes)?;
+                let assistant = assistant(converse, self.told.words(), scene.alone, &mut self.told.notes)?;
                 Ok(Answer::Assistant { assistant })
             }
             Some(Action::HangUp(_)) => Ok(self.last_sentence()),

@@ -53,7 +53,8 @@ fn valid(country: Option<Id>, text: &str) -> Option<String> {
     if !phonenumber::is_valid(&number) || number.extension().is_some() {
         return None;
     }
-    e164(&number.format().mode(phonenumber::Mode::E164).to_string())
+    // As the library formats E.164, which looks for a layout that it then has no use for.
+    e164(&format!("+{}{}", number.country().code(), number.national()))
 }
 
 #[cfg(test)]
@@ -89,6 +90,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_number_is_written_as_the_library_writes_it(
+            digits in "[0-9]{3,15}", country in proptest::sample::select(vec!["US", "DE", "IT", "AR"]),
+        ) {
+            let parsed = phonenumber::parse(Some(country.parse().unwrap()), &digits).ok().filter(phonenumber::is_valid);
+            let theirs = parsed.and_then(|number| e164(&number.format().mode(phonenumber::Mode::E164).to_string()));
+            prop_assert_eq!(valid(id(country), &digits), theirs);
+        }
+
         #[test]
         fn whatever_is_dialled_is_a_number_in_e164_or_none(raw in "\\PC{0,40}", country in "[A-Z]{2}") {
             if let Some(found) = number(&raw, Some(&country)) {
