@@ -146,7 +146,7 @@ async fn a_department_is_open_and_closed_with_its_organisation_and_may_close_mor
     let turned_away = call.arrive().await.unwrap();
     assert!(!turned_away.twiml.said().contains("Welcome to Clinic billing"), "{:?}", turned_away.twiml);
     let found = operator.contact_of("clinic-billing", &call.sid).await.unwrap();
-    assert_eq!(found["turns"][0]["barred"], "emergency-closure", "{found}");
+    assert_eq!(found["turns"][0]["barred"], "closed", "{found}");
     platform.stop().await;
 }
 

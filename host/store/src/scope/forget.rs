@@ -7,11 +7,11 @@
 use std::sync::Arc;
 
 use jackfield_domain::contact::{Contact, Moment};
-use jackfield_domain::id::{ContactId, TenantId};
+use jackfield_domain::id::ContactId;
 use jackfield_domain::ports::rows::{BATCH_WRITES_MAX, Batch, CommitError, Expect, Write};
 
 use super::contact::seen_key;
-use super::platform::{call_key, home_key};
+use super::platform::{CallRow, call_key, home_key};
 use super::state::contact_part;
 use crate::TenantStore;
 use crate::fault::{StoreFault, fault_of};
@@ -140,7 +140,7 @@ impl TenantStore {
         let named = &contact.arrival.provider_contact;
         let key = call_key(instance::of(&self.shared).await?, &contact.connection, named);
         let Some(kept) = self.shared.rows.get(&key).await? else { return Ok(None) };
-        let is_its: bool = serde_json::from_slice::<(TenantId, ContactId)>(&kept.value).is_ok_and(|(_, id)| id == contact.id);
+        let is_its: bool = serde_json::from_slice::<CallRow>(&kept.value).is_ok_and(|CallRow(_, id, _)| id == contact.id);
         Ok(is_its.then_some(Write::Delete { key, expect: Expect::Revision(kept.revision) }))
     }
 
