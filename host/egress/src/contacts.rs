@@ -5,7 +5,7 @@
 
 use http::Method;
 use jackfield_domain::contact::decision::Action;
-use jackfield_domain::id::ContactId;
+use jackfield_domain::id::{ContactId, Digest};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -28,6 +28,8 @@ pub struct Conversation {
     to: Option<String>,
     from: Option<String>,
     step: Option<String>,
+    /// Other in each conversation, also one that is taken up again by a program that was started anew.
+    begun: uuid::Uuid,
     events: u64,
 }
 
@@ -150,21 +152,24 @@ impl ContactsClient {
     /// A contact of the client's own id: to what was dialled, from whom. Nothing is sent yet.
     pub fn contact(&self, id: &str, to: Option<&str>, from: Option<&str>) -> Conversation {
         let (to, from) = (to.map(str::to_owned), from.map(str::to_owned));
-        Conversation { client: self.clone(), id: id.to_owned(), to, from, step: None, events: 0 }
+        Conversation { client: self.clone(), id: id.to_owned(), to, from, step: None, begun: uuid::Uuid::now_v7(), events: 0 }
     }
 }
 
 impl Conversation {
     /// Tells what happened. Where it fails, telling the same again is safe: it is one event.
     pub async fn tell(&mut self, happened: &Happened) -> Result<Told, Untold> {
+        let unread = |error: serde_json::Error| Untold::Unreadable(error.to_string());
+        // Only the same said again is the same event: what failed may have been heard, and something else must be heard beside it.
+        let said = Digest::of(&serde_json::to_vec(happened).map_err(unread)?).short();
         let event = Event {
-            id: format!("{}-{}", self.id, self.events),
+            id: format!("{}-{}-{said}", self.begun.simple(), self.events),
             event: happened,
             to: self.to.as_deref(),
             from: self.from.as_deref(),
             step: self.step.as_deref(),
         };
-        let body = serde_json::to_vec(&event).map_err(|error| Untold::Unreadable(error.to_string()))?;
+        let body = serde_json::to_vec(&event).map_err(unread)?;
         let mut url = self.client.server.clone();
         let bad = || ClientError::BadAddress { given: url_of(&self.client.server), why: "nothing can follow it".to_owned() };
         url.path_segments_mut().map_err(|()| bad())?.pop_if_empty().extend(["v1", "contacts", &self.id, "events"]);

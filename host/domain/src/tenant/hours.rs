@@ -15,7 +15,7 @@ use crate::id::EntryName;
 
 /// How far ahead a change is looked for.
 const HORIZON_DAYS: i32 = 14;
-/// Most intervals and exceptions of one set of hours: every holiday of ten years, with room.
+/// Most intervals of one set of hours, those of exceptions among them: every holiday of ten years, with room.
 pub const ITEMS_MAX: usize = 400;
 
 /// Open from one local time to another; to a time not after it means on the next day.
@@ -127,7 +127,8 @@ impl Hours {
         if let Some(name) = &self.zone {
             zone(name)?;
         }
-        if self.weekly.len() + self.exceptions.len() > ITEMS_MAX {
+        let of_exceptions: usize = self.exceptions.iter().map(|exception| exception.open.len().max(1)).sum();
+        if self.weekly.len() + of_exceptions > ITEMS_MAX {
             return Err(BadHours::TooMany);
         }
         if let Some(interval) = self.weekly.iter().find(|i| !(1..=7).contains(&i.weekday)) {
@@ -152,7 +153,7 @@ impl Hours {
             exception = exception.or(their_exception);
         }
         match spans.iter().find(|(from, to)| *from <= at && at < *to) {
-            Some((_, to)) => HoursStatus { open: true, changes_at: moment(last_end(&spans, *to)), exception },
+            Some((_, to)) => HoursStatus { open: true, changes_at: moment(*to), exception },
             None => {
                 HoursStatus { open: false, changes_at: spans.iter().map(|s| s.0).filter(|f| *f > at).min().and_then(moment), exception }
             }
@@ -167,12 +168,13 @@ impl Hours {
         Some((self.spans(today, &zone), exception))
     }
 
-    /// Open spans that begin from yesterday to the horizon, as instants.
+    /// Open spans that begin from yesterday to the horizon, as instants, in order and each apart from the next.
     fn spans(&self, today: Date, zone: &TimeZone) -> Vec<Span> {
-        (-1..=HORIZON_DAYS)
+        let all = (-1..=HORIZON_DAYS)
             .filter_map(|offset| today.checked_add(offset.days()).ok())
             .flat_map(|date| self.intervals_on(date).into_iter().filter_map(move |(from, to)| span(date, from, to, zone)))
-            .collect()
+            .collect();
+        apart(all)
     }
 
     fn intervals_on(&self, date: Date) -> Vec<(Time, Time)> {
@@ -184,22 +186,32 @@ impl Hours {
     }
 }
 
-/// What lies in both.
-fn common(ours: &[Span], theirs: &[Span]) -> Vec<Span> {
-    let meets = |one: &Span, other: &Span| (one.0.max(other.0), one.1.min(other.1));
-    let all = ours.iter().flat_map(|one| theirs.iter().map(move |other| meets(one, other)));
-    all.filter(|(from, to)| from < to).collect()
-}
-
-/// Follows spans that touch: open until midnight and from midnight is open through.
-fn last_end(spans: &[Span], mut end: Timestamp) -> Option<Timestamp> {
-    for _ in 0..spans.len() {
-        match spans.iter().filter(|(from, to)| *from <= end && *to > end).map(|s| s.1).max() {
-            Some(later) => end = later,
-            None => return Some(end),
+/// Puts together what touches or overlaps: open until midnight and from midnight is open through.
+fn apart(mut all: Vec<Span>) -> Vec<Span> {
+    all.sort_unstable();
+    let mut merged: Vec<Span> = Vec::with_capacity(all.len());
+    for (from, to) in all {
+        match merged.last_mut().filter(|last| from <= last.1) {
+            Some(last) => last.1 = last.1.max(to),
+            None => merged.push((from, to)),
         }
     }
-    None
+    merged
+}
+
+/// What lies in both; each comes in order and apart, and so does what is common. As many steps as both have spans, however many levels
+/// of hours stand within one another.
+fn common(ours: &[Span], theirs: &[Span]) -> Vec<Span> {
+    let (mut ours, mut theirs) = (ours.iter().peekable(), theirs.iter().peekable());
+    let mut both = Vec::new();
+    while let (Some(one), Some(other)) = (ours.peek(), theirs.peek()) {
+        let (from, to) = (one.0.max(other.0), one.1.min(other.1));
+        if from < to {
+            both.push((from, to));
+        }
+        _ = if one.1 <= other.1 { ours.next() } else { theirs.next() };
+    }
+    both
 }
 
 fn span(date: Date, from: Time, to: Time, zone: &TimeZone) -> Option<Span> {
@@ -244,6 +256,19 @@ mod tests {
         assert_eq!((open("2026-11-23T18:00:00Z").open, open("2026-11-24T11:00:00Z").open), (false, false));
         let feast = open("2026-11-30T10:00:00Z");
         assert_eq!((feast.open, feast.exception.as_deref(), feast.changes_at), (false, Some("Feast"), Some(at("2026-12-07T09:00:00Z"))));
+    }
+
+    #[test]
+    fn hours_that_overlap_a_thousandfold_cost_no_more_than_they_are() {
+        // As rude as a tenant may be, on as many levels as a tenant may have.
+        let every_minute: Vec<String> =
+            (0..ITEMS_MAX).map(|n| format!(r#"{{"weekday":1,"from":"{:02}:{:02}","to":"23:59"}}"#, n / 60, n % 60)).collect();
+        let rude = hours(&format!("[{}]", every_minute.join(",")), "[]");
+        let status = Hours { within: vec![rude.clone(); 7], ..rude }.at(at("2026-11-23T08:30:00Z"), "UTC");
+        assert_eq!((status.open, status.changes_at), (true, Some(at("2026-11-23T23:59:00Z"))));
+        let open = vec![r#"["00:00","23:59"]"#; ITEMS_MAX + 1].join(",");
+        let hidden = hours("[]", &format!(r#"[{{"date":"2026-12-25","label":"a","open":[{open}]}}]"#));
+        assert_eq!(hidden.check(), Err(BadHours::TooMany), "intervals of exceptions count");
     }
 
     #[test]

@@ -163,8 +163,9 @@ pub(super) fn parse(raw: &Raw<'_>, connection: &Connection) -> Result<Parsed, Un
     let place = step(&told)?.map(|step| step.place);
     let heard = heard(&told, place);
     // What the flow stored says what the customer entered, and the same may be meant twice only with a step between.
+    // How it was invoked tells too: whoever wants no answer is not told one that is wanted later.
     let mut event_material = json::material(&body, raw.body);
-    for part in [raw.tail, "\n", raw.query().unwrap_or_default()] {
+    for part in [raw.tail, "\n", raw.query().unwrap_or_default(), "\n", asked] {
         event_material.extend_from_slice(part.as_bytes());
     }
     Ok(Parsed {

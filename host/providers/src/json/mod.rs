@@ -3,6 +3,7 @@
 //! Whatever a provider adds, leaves out or spells otherwise next year, a call that can be answered is answered: a member is what it should
 //! be, or it is not there. Only a body that is no JSON at all, or nothing but a list or a number, is turned away.
 
+mod halves;
 mod value;
 
 use std::borrow::Cow;
@@ -36,8 +37,10 @@ pub(crate) fn parse(body: &Bytes) -> Result<Json<'_>, Unreadable> {
         return Ok(Json::Object(Vec::new()));
     }
     // Text is checked as a whole, which is faster than string by string.
-    let read = std::str::from_utf8(body).ok().and_then(|text| serde_json::from_str::<Json<'_>>(text).ok());
-    match read {
+    let text = std::str::from_utf8(body).ok();
+    let read = text.and_then(|text| serde_json::from_str::<Json<'_>>(text).ok());
+    let mended = || serde_json::from_str::<Json<'_>>(&halves::replaced(text?)?).ok().map(Json::detached);
+    match read.or_else(mended) {
         Some(value) if value.is_object() => Ok(value),
         Some(_) => Err(Unreadable::Malformed("the body is JSON, but not an object")),
         None => Err(Unreadable::Malformed("the body is not JSON")),

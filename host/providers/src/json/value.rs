@@ -91,6 +91,20 @@ impl<'a> Json<'a> {
         }
     }
 
+    /// With texts of its own, for a body that is dropped first.
+    pub(crate) fn detached(self) -> Json<'static> {
+        match self {
+            Self::Null => Json::Null,
+            Self::Truth(truth) => Json::Truth(truth),
+            Self::Number(number) => Json::Number(number),
+            Self::Text(text) => Json::Text(Cow::Owned(text.into_owned())),
+            Self::List(items) => Json::List(items.into_iter().map(Json::detached).collect()),
+            Self::Object(members) => {
+                Json::Object(members.into_iter().map(|(name, value)| (Cow::Owned(name.into_owned()), value.detached())).collect())
+            }
+        }
+    }
+
     /// True of an object.
     pub(crate) fn is_object(&self) -> bool {
         matches!(self, Self::Object(_))
@@ -176,7 +190,10 @@ impl<'de> Visitor<'de> for ReadJson {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut given: A) -> Result<Self::Value, A::Error> {
+        // Nothing is set aside for empty ones: a body may be a list of thousands.
+        let Some((Name(name), value)) = given.next_entry()? else { return Ok(Json::Object(Vec::new())) };
         let mut members: Vec<Member<'de>> = Vec::with_capacity(MEMBERS);
+        members.push((name, value));
         while let Some((Name(name), value)) = given.next_entry()? {
             members.push((name, value));
         }

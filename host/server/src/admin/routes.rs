@@ -173,7 +173,7 @@ fn flow_level() -> Vec<Entry> {
         at(Method::GET, "/v1/tenants/{tenant}/flows/{flow}/routes", Tenant, default_routes::show_flows),
         at(Method::PUT, "/v1/tenants/{tenant}/flows/{flow}/routes", Tenant, default_routes::set_flows),
         at(Method::GET, "/v1/tenants/{tenant}/flows/{flow}/releases", Tenant, releases::list),
-        at(Method::POST, "/v1/tenants/{tenant}/flows/{flow}/releases", Tenant, releases::create),
+        at(Method::POST, "/v1/tenants/{tenant}/flows/{flow}/releases", Tenant, releases::made::create),
         at(Method::GET, "/v1/tenants/{tenant}/flows/{flow}/releases/{number}", Tenant, releases::show),
         at(Method::GET, "/v1/tenants/{tenant}/flows/{flow}/aliases", Tenant, releases::aliases),
         at(Method::PUT, "/v1/tenants/{tenant}/flows/{flow}/aliases/{alias}", Tenant, releases::activate),

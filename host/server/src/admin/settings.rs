@@ -1,7 +1,8 @@
 //! Answers for settings: a JSON object of a tenant or a flow, written whole, every revision kept.
 //!
 //! What is written here changes no running flow: a release takes the settings of all levels, merged, when it is made. A flow's own
-//! settings are tried with the schema of what is live, so that a mistake shows now and not at the next release.
+//! settings are tried with the schema of what is live, so that a mistake shows now and not at the next release; those of another schema are
+//! written with the release that takes them.
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use jackfield_domain::flow::settings::{SettingsRevision, check, check_schema};
 use jackfield_domain::ports::rows::Expect;
 use jackfield_domain::refusal::Code;
 use jackfield_domain::tenant::Tenant;
-use jackfield_store::{SettingsRow, TenantStore};
+use jackfield_store::{Change, SettingsRow, TenantStore};
 use serde_json::{Value, json};
 
 use super::door::body::Body;
@@ -93,7 +94,7 @@ pub(crate) async fn show_flows(inside: Inside) -> Answer {
 fn next(inside: &Inside, now: &SettingsRevision) -> Result<u32, Problem> {
     let revision = u64::from(now.revision);
     inside.asked.expect(Some(&jackfield_store::Found { row: (), revision }))?;
-    now.revision.checked_add(1).ok_or_else(|| Problem::new(Code::LimitReached, "these settings have no revisions left"))
+    after(now)
 }
 
 pub(crate) async fn set_tenants(State(app): State<Arc<App>>, inside: Inside, Body(value): Body<Value>) -> Answer {
@@ -111,25 +112,58 @@ pub(crate) async fn set_tenants(State(app): State<Arc<App>>, inside: Inside, Bod
     reply::plain(settings)
 }
 
+/// A flow's own settings that are to be written: what they make with those above, and the next revision.
+pub(super) struct Beside {
+    /// After inheritance: what a release takes.
+    pub merged: Value,
+    /// The revision that the flow will name.
+    pub settings: SettingsRevision,
+    before: SettingsRevision,
+    level: jackfield_store::Level,
+}
+
+impl Beside {
+    /// Checks what somebody wrote; a schema is asked by whoever knows the version that is to take it.
+    pub(super) async fn of(
+        app: &App,
+        inside: &Inside,
+        flow: &Flow,
+        value: Value,
+        number: impl FnOnce(&SettingsRevision) -> Result<u32, Problem>,
+    ) -> Result<Self, Problem> {
+        check(&value)?;
+        check_not_wider(&tenants_levels(app, &inside.tenant).await?, "the flow", &value)?;
+        let merged = merged_with(app, inside, &value).await?;
+        let level = Some(flow.name.clone());
+        let before = newest(&inside.store, &level).await?;
+        let settings = revision(app, inside, number(&before)?, value);
+        Ok(Self { merged, settings, before, level })
+    }
+
+    /// Puts them into a change, with the edit that they are. The flow that names them is the caller's.
+    pub(super) async fn put(&self, app: &App, inside: &Inside, flow: &Flow, change: Change) -> Result<Change, Problem> {
+        let change = change.put(&SettingsRow { level: self.level.clone(), settings: self.settings.clone() }, Expect::Absent);
+        let thing = format!("settings/{}", flow.name);
+        history::noted(app, inside, change, thing, Some(&self.before.value), Some(&self.settings.value)).await
+    }
+}
+
+/// The revision after one.
+pub(super) fn after(now: &SettingsRevision) -> Result<u32, Problem> {
+    now.revision.checked_add(1).ok_or_else(|| Problem::new(Code::LimitReached, "these settings have no revisions left"))
+}
+
 pub(crate) async fn set_flows(State(app): State<Arc<App>>, inside: Inside, Body(value): Body<Value>) -> Answer {
     inside.asked.no_query()?;
-    check(&value)?;
     let found = flows::named(&inside).await?;
-    check_not_wider(&tenants_levels(&app, &inside.tenant).await?, "the flow", &value)?;
-    let merged = merged_with(&app, &inside, &value).await?;
+    let own = Beside::of(&app, &inside, &found.row, value, |now| next(&inside, now)).await?;
     if let Some(version) = releases::live_version(&app, &inside, &found.row).await? {
-        check_schema(&version.metadata.settings_schema, &merged)?;
+        check_schema(&version.metadata.settings_schema, &own.merged)?;
     }
-    let level = Some(found.row.name.clone());
-    let now = newest(&inside.store, &level).await?;
-    let settings = revision(&app, &inside, next(&inside, &now)?, value);
-    let flow = Flow { settings_revision: settings.revision, ..found.row };
-    let row = SettingsRow { level, settings: settings.clone() };
-    let change = inside.store.change().put(&flow, Expect::Revision(found.revision)).put(&row, Expect::Absent);
-    let thing = format!("settings/{}", flow.name);
-    let change = history::noted(&app, &inside, change, thing, Some(&now.value), Some(&settings.value)).await?;
-    change.commit().await.map_err(uncommitted)?;
-    reply::plain(settings)
+    let flow = Flow { settings_revision: own.settings.revision, ..found.row };
+    let change = inside.store.change().put(&flow, Expect::Revision(found.revision));
+    own.put(&app, &inside, &flow, change).await?.commit().await.map_err(uncommitted)?;
+    reply::plain(own.settings)
 }
 
 fn revision(app: &App, inside: &Inside, revision: u32, value: Value) -> SettingsRevision {

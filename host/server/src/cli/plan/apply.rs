@@ -6,7 +6,7 @@
 //!
 //! Secrets come here read; nothing of them is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jackfield_domain::flow::plugin::Version;
 use jackfield_domain::id::{Digest, PluginName, TenantId};
@@ -30,12 +30,19 @@ pub(super) struct Hand<'a> {
     pub approve: bool,
     /// Numbers of versions that were uploaded just now.
     pub uploaded: BTreeMap<(TenantId, PluginName), Version>,
+    /// Settings of flows that are to be other, and that a release that is made takes along; no step of their own is left.
+    pub changed_settings: BTreeSet<Id>,
+    /// Those that a release took along.
+    pub carried: BTreeSet<Id>,
 }
 
 impl Hand<'_> {
     /// Takes one step; what should be known of it comes back.
     pub(super) async fn take(&mut self, step: &Step) -> Result<Vec<String>, Trouble> {
         let id = &step.thing;
+        if self.carried.contains(id) {
+            return Ok(vec!["written with the release".to_owned()]);
+        }
         if step.what == What::Remove {
             return self.remove(id).await.map(|()| Vec::new());
         }
@@ -85,7 +92,9 @@ impl Hand<'_> {
     async fn tenant(&self, id: &Id, value: Value, is_new: bool) -> Result<Value, Trouble> {
         let Value::Object(mut value) = value else { return Ok(Value::Null) };
         if !is_new {
-            value.remove("parent");
+            // Whoever may not set the plan may still say what it is.
+            let there = self.found.things.get(id).cloned().unwrap_or_default();
+            value.retain(|name, said| name != "parent" && there.get(name) != Some(said));
             return self.session.patch(&path(id), &Value::Object(value)).await;
         }
         value.entry("label").or_insert_with(|| json!(id.name));
@@ -138,7 +147,7 @@ impl Hand<'_> {
     }
 
     /// Makes a release, unless the newest is what is wanted, and makes it live.
-    async fn release(&self, id: &Id, path: &str, value: &Value) -> Result<Value, Trouble> {
+    async fn release(&mut self, id: &Id, path: &str, value: &Value) -> Result<Value, Trouble> {
         let Some(run) = self.wanted.runs.get(id) else { return Ok(Value::Null) };
         let newest = self.found.flows.get(id).and_then(|state| state.newest.as_ref());
         let is_made = |release: &&jackfield_domain::flow::release::Release| {
@@ -151,6 +160,14 @@ impl Hand<'_> {
                 let seen = self.wanted.versions.get(id);
                 let number = seen.and_then(|(owner, digest)| self.number(owner, &run.plugin, digest)).or(run.version);
                 let owner = seen.map(|(owner, _)| owner).or(run.owner.as_ref());
+                let own = Id::new(&id.tenant, Kind::FlowSettings, &id.name);
+                let settings = self.changed_settings.contains(&own).then(|| {
+                    let said = self.wanted.things.get(&own).map(|said| member(said, "value").clone());
+                    said.unwrap_or_else(|| json!({}))
+                });
+                if settings.is_some() {
+                    self.carried.insert(own);
+                }
                 let body = given([
                     ("plugin", Some(json!(run.plugin))),
                     ("version", number.map(Value::from)),
@@ -158,6 +175,7 @@ impl Hand<'_> {
                     ("grants", run.grants.as_ref().map(|grants| json!(grants))),
                     ("limits", Some(json!(run.limits))),
                     ("egress", Some(json!(run.egress))),
+                    ("settings", settings),
                     ("note", Some(json!("by jackfield apply"))),
                 ]);
                 self.session.post(path, &body).await?.get("number").cloned().unwrap_or_default()

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use jackfield_domain::flow::settings::check_schema;
 use jackfield_domain::id::{ConnectionId, Digest, TenantId};
 use jackfield_domain::tenant::connection::{Connection, NamedSecret, Secret};
 use jackfield_providers::provider::provider;
@@ -14,12 +13,12 @@ use serde_json::Value;
 
 use super::apply::Values;
 use super::file::From;
-use super::found::Found;
+use super::found::{Found, own, path};
 use super::release::{Facts, Known, known, new_components, wider};
 use super::steps::{Difference, Id, Kind, What};
 use super::wanted::Wanted;
 use crate::cli::bench;
-use crate::cli::session::{Trouble, read_secret};
+use crate::cli::session::{Session, Trouble, read_secret};
 
 /// What the file wants and this server cannot become.
 pub(super) fn against(wanted: &Wanted, found: &Found) -> Result<(), Trouble> {
@@ -130,18 +129,16 @@ pub(super) fn carried(wanted: &Wanted, found: &Found, known: &Known) -> Result<(
     Ok(())
 }
 
-/// A flow's settings are written before the release that takes them, and until then they must suit the plugin that is live.
-pub(super) fn settled(wanted: &Wanted, found: &Found, known: &Known, difference: &Difference) -> Result<(), Trouble> {
-    for step in difference.steps.iter().filter(|step| step.thing.kind == Kind::FlowSettings && step.what != What::Remove) {
-        let release = Id::new(&step.thing.tenant, Kind::Release, &step.thing.name);
-        let live = found.flows.get(&release).and_then(|state| state.live.as_ref());
-        let facts = live.and_then(|live| known.get(&live.version.digest));
-        let settings = wanted.things.get(&release).and_then(|release| release.get("settings"));
-        let (Some(facts), Some(settings)) = (facts, settings) else { continue };
-        check_schema(&facts.metadata.settings_schema, settings).map_err(|e| {
-            let why = "settings must suit what is live until the new release is: apply the plugin first, or settings that suit both";
-            Trouble::BadFile(format!("{}: {e}; {why}", step.thing))
-        })?;
+/// An address that had contacts rests when a tenant lets it go, and only the platform may give it to another one before.
+pub(super) async fn moved(session: &Session, difference: &Difference) -> Result<(), Trouble> {
+    let of = |what: What| difference.steps.iter().filter(move |step| step.thing.kind == Kind::Address && step.what == what);
+    for step in of(What::Remove).filter(|step| of(What::Add).any(|other| other.thing.name == step.thing.name)) {
+        let there = session.get(&path(&step.thing), &[]).await?;
+        let had_contacts = there.get("proven").is_some_and(|proven| !proven.is_null());
+        if had_contacts && own(session).await? != TenantId::platform() {
+            let why = "it had contacts, so it rests for 30 days when it is let go; somebody who runs the platform can apply this file";
+            return Err(Trouble::BadFile(format!("{} goes to another tenant: {why}", step.thing)));
+        }
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use jackfield_domain::flow::release::Release;
 use jackfield_domain::id::{Digest, FlowName, PluginName, TenantId};
 use jackfield_domain::quota::meter::Quota;
 use jackfield_domain::tenant::Tenant;
+use jackfield_domain::tenant::hours::Hours;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
@@ -32,6 +33,8 @@ pub(super) struct Found {
     pub flows: BTreeMap<Id, State>,
     /// Connections of each tenant that could be read.
     pub connections: BTreeMap<TenantId, BTreeMap<String, Value>>,
+    /// Hours of each tenant above those of the file that could be read.
+    pub hours_above: BTreeMap<TenantId, Vec<Hours>>,
 }
 
 /// What a flow runs.
@@ -93,6 +96,22 @@ fn word(value: &Value, name: &str) -> String {
 }
 
 impl Found {
+    /// What a file says is empty, and is not there, is as the file says.
+    pub(super) fn fill_in(&mut self, wanted: &Things) {
+        let unlimited = json!(Quota::unlimited());
+        for (id, value) in wanted {
+            let is_empty = match id.kind {
+                Kind::Settings | Kind::FlowSettings => value.get("value") == Some(&json!({})),
+                Kind::Routes | Kind::FlowRoutes => value.get("routes") == Some(&json!([])),
+                Kind::Quota => *value == unlimited,
+                _ => false,
+            };
+            if is_empty {
+                self.things.entry(id.clone()).or_insert_with(|| value.clone());
+            }
+        }
+    }
+
     /// A tenant and those above it.
     async fn cards(&mut self, session: &Session, id: &TenantId, parents: &BTreeMap<TenantId, Option<TenantId>>) -> Result<(), Trouble> {
         let mut next = vec![id.clone()];
@@ -117,7 +136,7 @@ impl Found {
         Ok(())
     }
 
-    /// What is inherited: settings, plugins, connections.
+    /// What is inherited: settings, hours, plugins, connections.
     async fn shared(&mut self, session: &Session, id: &TenantId, is_meant: bool, named: &BTreeSet<&PluginName>) -> Result<(), Trouble> {
         let base = format!("/v1/tenants/{id}");
         let settings = session.get(&format!("{base}/settings"), &[]).await?.get("value").cloned().unwrap_or_else(|| json!({}));
@@ -125,6 +144,11 @@ impl Found {
             self.things.insert(Id::new(id, Kind::Settings, ""), json!({ "value": settings }));
         }
         self.settings.insert(id.clone(), settings);
+        if !is_meant {
+            let all = session.list(&format!("{base}/hours")).await?;
+            let hours = items(&all).iter().cloned().map(typed::<Hours>).collect::<Result<Vec<_>, _>>()?;
+            self.hours_above.insert(id.clone(), hours);
+        }
         let mut connections = BTreeMap::new();
         for connection in items(&session.list(&format!("{base}/connections")).await?) {
             connections.insert(word(connection, "id"), connection.clone());

@@ -11,6 +11,7 @@ mod apply;
 mod checked;
 mod file;
 mod found;
+mod order;
 mod rehearsed;
 mod release;
 mod steps;
@@ -18,7 +19,7 @@ mod vetted;
 mod wanted;
 mod written;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -29,6 +30,7 @@ use self::applied::Record;
 use self::apply::Hand;
 use self::found::Found;
 use self::steps::{Difference, Id, Kind, Step, What, difference};
+use self::vetted::Above;
 use self::wanted::Wanted;
 use super::print::{items, text};
 use super::session::{Outcome, Session, Trouble};
@@ -95,6 +97,12 @@ impl Compared {
             }
         }
         checked::against(&wanted, &found)?;
+        found.fill_in(&wanted.things);
+        let above = Above::of(&tenants, &wanted, &found);
+        for whole in &tenants {
+            vetted::routes(whole, &above).map_err(|(place, why)| Trouble::BadFile(format!("{}:{place}: {why}", path.display())))?;
+        }
+        release::not_wider(&wanted, &found, prune)?;
         let known = checked::components(&wanted, &found, path).await?;
         release::add(&mut wanted, &found, &known, prune)?;
         checked::carried(&wanted, &found, &known)?;
@@ -105,8 +113,8 @@ impl Compared {
         }
         let server = globals.server.trim_end_matches('/').to_owned();
         let mut difference = difference(&wanted.tenants, &wanted.things, &found.things, &record.of(&server), prune);
-        checked::settled(&wanted, &found, &known, &difference)?;
-        rehearsed::hold(&tenants, &wanted, &difference).await?;
+        checked::moved(session, &difference).await?;
+        rehearsed::hold(&tenants, &above, &wanted, &difference).await?;
         for step in difference.steps.iter_mut().filter(|step| !step.drifted.is_empty()) {
             step.edited = edited(session, &step.thing).await?;
         }
@@ -153,7 +161,18 @@ impl Apply {
             checked::approved(&wanted, &found, &difference)?;
         }
         let values = checked::values(&wanted, &found, &difference).await?;
-        let mut hand = Hand { session, wanted: &wanted, found: &found, values, approve: self.approve, uploaded: BTreeMap::new() };
+        let changed_settings =
+            difference.steps.iter().map(|step| &step.thing).filter(|id| id.kind == Kind::FlowSettings).cloned().collect();
+        let mut hand = Hand {
+            session,
+            wanted: &wanted,
+            found: &found,
+            values,
+            approve: self.approve,
+            uploaded: BTreeMap::new(),
+            changed_settings,
+            carried: BTreeSet::new(),
+        };
         let (mut done, mut failure) = (Vec::new(), None);
         for step in &difference.steps {
             session.tell(&line(step));
@@ -167,13 +186,14 @@ impl Apply {
         }
         let left = difference.steps.get(done.len()..).unwrap_or_default();
         record.take(&server, &wanted.things, |id| !left.iter().any(|step| step.thing == *id));
-        record.write(&self.file)?;
+        let written = record.write(&self.file);
         let answer = json!({
             "done": done, "failed": failure.as_ref().map(|(step, trouble)| json!({ "step": step, "why": trouble.tell() })),
             "left": left.iter().skip(1).collect::<Vec<_>>(), "kept": difference.kept,
         });
         session.show(&answer, |answer| outcome(answer, &difference, failure.as_ref().map(|(step, _)| *step), left))?;
-        failure.map_or(Ok(()), |(_, trouble)| Err(trouble))
+        // What was done is told first: a record that cannot be kept undoes nothing of it.
+        failure.map_or(written, |(_, trouble)| Err(trouble))
     }
 }
 

@@ -13,13 +13,13 @@ use jackfield_domain::id::{PluginName, TenantId};
 
 use super::file::Whole;
 use super::steps::{Difference, Id, Kind};
-use super::vetted;
+use super::vetted::{self, Above};
 use super::wanted::Wanted;
 use crate::cli::bench;
 use crate::cli::session::Trouble;
 
 /// Refuses where a case does not hold for a release that is to be made.
-pub(super) async fn hold(tenants: &[Whole], wanted: &Wanted, difference: &Difference) -> Result<(), Trouble> {
+pub(super) async fn hold(tenants: &[Whole], above: &Above, wanted: &Wanted, difference: &Difference) -> Result<(), Trouble> {
     for step in difference.steps.iter().filter(|step| step.thing.kind == Kind::Release) {
         let id = &step.thing;
         let Some(run) = wanted.runs.get(id) else { continue };
@@ -32,7 +32,7 @@ pub(super) async fn hold(tenants: &[Whole], wanted: &Wanted, difference: &Differ
             continue;
         }
         let settings = wanted.things.get(id).and_then(|release| release.get("settings")).cloned();
-        let directory = tenants.iter().find(|whole| whole.tenant.id.value == id.tenant).map(vetted::directory);
+        let directory = tenants.iter().find(|whole| whole.tenant.id.value == id.tenant).map(|whole| vetted::directory(whole, above));
         let reports = bench::held(component.clone(), &files, Given { settings, directory }).await?;
         let cases = reports.iter().flat_map(|report| report.cases.iter().map(move |case| (&report.file, case)));
         for (file, case) in cases {

@@ -10,15 +10,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jackfield_domain::flow::compared::compare;
+use jackfield_domain::flow::inherited::{InForce, Level, inherit, widened};
 use jackfield_domain::flow::plugin::{Grant, Metadata};
 use jackfield_domain::flow::release::Release;
-use jackfield_domain::flow::settings::{check_schema, merge};
+use jackfield_domain::flow::settings::check_schema;
 use jackfield_domain::id::{Digest, TenantId};
 use serde_json::{Map, Value, json};
 
 use super::found::{Found, State, form, named};
 use super::steps::{Id, Kind};
 use super::wanted::{Run, Wanted};
+use crate::admin::settings::borrowed;
 use crate::cli::session::Trouble;
 
 /// What a version is, known of the server or of a check on this machine.
@@ -81,6 +83,70 @@ pub(super) fn wider(live: Option<&Release>, run: &Run, value: &Value) -> Vec<Str
     compare(live, &Release { grants, limits, egress: run.egress.clone(), ..live.clone() }).wider
 }
 
+/// Settings of all levels as they will be.
+#[derive(Clone, Copy)]
+struct Levels<'a> {
+    wanted: &'a Wanted,
+    found: &'a Found,
+    prune: bool,
+}
+
+impl Levels<'_> {
+    /// A tenant and those above it, the nearest first; true where all of them could be read.
+    fn line(&self, tenant: &TenantId) -> (Vec<TenantId>, bool) {
+        let mut line = vec![tenant.clone()];
+        loop {
+            let Some(last) = line.last() else { return (line, false) };
+            let there = self.found.tenants.get(last);
+            let parent = there.and_then(|tenant| tenant.parent.clone()).or_else(|| self.wanted.parents.get(last).cloned().flatten());
+            match parent {
+                Some(parent) if !line.contains(&parent) => line.push(parent),
+                _ => {
+                    let ends_at_the_top = *last == TenantId::platform();
+                    return (line, ends_at_the_top && there.is_some());
+                }
+            }
+        }
+    }
+
+    /// Settings of a level as they are.
+    fn now(&self, id: &Id) -> Value {
+        let now = match id.kind {
+            Kind::Settings => self.found.settings.get(&id.tenant),
+            _ => self.found.things.get(id).and_then(|now| now.get("value")),
+        };
+        now.cloned().unwrap_or_else(|| json!({}))
+    }
+
+    /// Settings of a level as they will be.
+    fn of(&self, id: &Id) -> Value {
+        let said = self.wanted.things.get(id).and_then(|said| said.get("value")).cloned();
+        let goes = self.prune && self.wanted.tenants.contains(&id.tenant);
+        said.unwrap_or_else(|| if goes { json!({}) } else { self.now(id) })
+    }
+
+    /// The settings above a tenant's flows, or above the tenant itself, the highest first; true where all of them could be read.
+    fn above(&self, tenant: &TenantId, of_flows: bool) -> (Vec<(String, Value)>, bool) {
+        let (line, are_all_seen) = self.line(tenant);
+        let levels = line.iter().rev().filter(|level| of_flows || *level != tenant);
+        (levels.map(|level| (level.to_string(), self.of(&Id::new(level, Kind::Settings, "")))).collect(), are_all_seen)
+    }
+}
+
+/// Refuses settings of which the server would say that they are more than stands above.
+pub(super) fn not_wider(wanted: &Wanted, found: &Found, prune: bool) -> Result<(), Trouble> {
+    let levels = Levels { wanted, found, prune };
+    for id in wanted.things.keys().filter(|id| matches!(id.kind, Kind::Settings | Kind::FlowSettings)) {
+        let (above, _) = levels.above(&id.tenant, id.kind == Kind::FlowSettings);
+        let (of, value) = (id.to_string(), levels.of(id));
+        if let Some(InForce { pointer, value, from, .. }) = widened(&borrowed(&above), Level { of: &of, value: &value }) {
+            let why = format!("{pointer} would be more than {value}, which {from} has; features and limits can only be narrowed here");
+            return Err(Trouble::BadFile(format!("{id}: {why}")));
+        }
+    }
+    Ok(())
+}
+
 /// One flow's release to be.
 struct Wish<'a> {
     id: &'a Id,
@@ -125,26 +191,9 @@ impl Wish<'_> {
         Ok(Value::Object(value))
     }
 
-    /// The tenant and those above it, the nearest first; true where all of them could be read.
-    fn line(&self) -> (Vec<TenantId>, bool) {
-        let mut line = vec![self.id.tenant.clone()];
-        loop {
-            let Some(last) = line.last() else { return (line, false) };
-            let there = self.found.tenants.get(last);
-            let parent = there.and_then(|tenant| tenant.parent.clone()).or_else(|| self.wanted.parents.get(last).cloned().flatten());
-            match parent {
-                Some(parent) if !line.contains(&parent) => line.push(parent),
-                _ => {
-                    let ends_at_the_top = *last == TenantId::platform();
-                    return (line, ends_at_the_top && there.is_some());
-                }
-            }
-        }
-    }
-
     /// The version that is meant, and whose it is; none where it cannot be seen from here.
     fn digest(&self) -> Result<Option<(TenantId, Digest)>, Trouble> {
-        let (line, are_all_seen) = self.line();
+        let (line, are_all_seen) = self.levels().line(&self.id.tenant);
         for owner in line.into_iter().filter(|id| self.run.owner.as_ref().is_none_or(|owner| owner == id)) {
             // A tenant above may get its component by the same file.
             let component = self.wanted.files.get(&Id::new(&owner, Kind::Plugin, &self.run.plugin));
@@ -178,34 +227,31 @@ impl Wish<'_> {
         }
     }
 
-    /// Settings of a level as they will be.
-    fn level(&self, id: Id, now: Option<Value>) -> Value {
-        let said = self.wanted.things.get(&id).and_then(|said| said.get("value")).cloned();
-        let goes = self.prune && self.wanted.tenants.contains(&id.tenant);
-        said.or_else(|| now.filter(|_| !goes)).unwrap_or_else(|| json!({}))
-    }
-
-    /// The merged settings, and whether all levels were seen.
+    /// The settings after inheritance, and whether all levels were seen. What is live stands for those that were not.
     fn settings(&self) -> (Value, bool) {
-        let (line, are_all_seen) = self.line();
-        let mut levels: Vec<Value> = Vec::new();
+        let levels = self.levels();
+        let (mut all, are_all_seen) = levels.above(&self.id.tenant, true);
         if let Some(live) = self.state.live.as_ref().filter(|_| !are_all_seen) {
-            levels.push(live.settings.clone());
+            all.insert(0, ("what is live".to_owned(), live.settings.clone()));
         }
-        for tenant in line.iter().rev() {
-            levels.push(self.level(Id::new(tenant, Kind::Settings, ""), self.found.settings.get(tenant).cloned()));
-        }
-        let id = Id::new(&self.id.tenant, Kind::FlowSettings, &self.id.name);
-        let now = self.found.things.get(&id).and_then(|now| now.get("value")).cloned();
-        levels.push(self.level(id, now));
-        (merge(&levels), are_all_seen)
+        all.push(("the flow".to_owned(), levels.of(&self.flow_settings())));
+        (inherit(&borrowed(&all)), are_all_seen)
     }
 
-    /// The revision of the flow's settings that a release would take.
+    fn flow_settings(&self) -> Id {
+        Id::new(&self.id.tenant, Kind::FlowSettings, &self.id.name)
+    }
+
+    fn levels(&self) -> Levels<'_> {
+        Levels { wanted: self.wanted, found: self.found, prune: self.prune }
+    }
+
+    /// The revision of the flow's settings that a release would take: of what is above, nothing else tells that it will be other.
     fn revision(&self, live: &Release) -> Value {
-        let id = Id::new(&self.id.tenant, Kind::FlowSettings, &self.id.name);
-        let said = self.wanted.things.get(&id);
-        let is_same = said.is_none_or(|said| self.found.things.get(&id) == Some(said));
+        let levels = self.levels();
+        let own = std::iter::once(self.flow_settings());
+        let tenants = levels.line(&self.id.tenant).0.into_iter().map(|tenant| Id::new(&tenant, Kind::Settings, ""));
+        let is_same = own.chain(tenants).all(|id| levels.of(&id) == levels.now(&id));
         if is_same && live.settings_revision == self.state.settings_revision { json!(live.settings_revision) } else { json!("the next") }
     }
 

@@ -14,6 +14,8 @@ use jackfield_domain::tenant::edit::differences;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::order::place;
+
 /// What a thing is, in the order in which they need each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
@@ -66,9 +68,10 @@ impl Kind {
         matches!(self, Self::Tenant | Self::Address | Self::Release)
     }
 
-    /// Of these none is taken away because a file lacks it: a tenant is erased by hand, versions and releases are what happened.
+    /// Of these none is taken away because a file lacks it: a tenant is erased by hand, versions and releases are what happened, and a quota
+    /// is what somebody above allows: a file lifts it in words.
     fn stays(self) -> bool {
-        matches!(self, Self::Tenant | Self::Plugin | Self::Release)
+        matches!(self, Self::Tenant | Self::Plugin | Self::Release | Self::Quota)
     }
 }
 
@@ -192,7 +195,7 @@ pub(super) fn difference(tenants: &[TenantId], wanted: &Things, found: &Things, 
         }
     }
     let steps = all.steps.clone();
-    all.steps.sort_by_key(|step| place(tenants, &steps, step));
+    all.steps.sort_by_cached_key(|step| place(tenants, &steps, step, wanted.get(&step.thing)));
     all
 }
 
@@ -244,36 +247,8 @@ fn digest(value: &Value) -> String {
     Digest::of(value.to_string().as_bytes()).short()
 }
 
-/// Where a step stands: first what must make room, then what is new or other from tenant to tenant, then what goes, backwards.
-fn place(tenants: &[TenantId], steps: &[Step], step: &Step) -> (u8, usize, u8, String) {
-    let Id { tenant, kind, name } = &step.thing;
-    let at = tenants.iter().position(|id| id == tenant).unwrap_or(tenants.len());
-    let is_new = |kind: Kind, name: &str| {
-        steps.iter().any(|other| {
-            other.what == What::Add
-                && other.thing.kind == kind
-                && other.thing.name == name
-                && (kind == Kind::Address || other.thing.tenant == *tenant)
-        })
-    };
-    // Twice as far apart as they are, for what stands between two kinds.
-    let rank = *kind as u8 * 2;
-    match (step.what, kind) {
-        // Another tenant of the file is to have it.
-        (What::Remove, Kind::Address) if is_new(Kind::Address, name) => (0, at, rank, name.clone()),
-        // An upload would be tried with it.
-        (What::Remove, Kind::Cases) => (1, at, rank, name.clone()),
-        (What::Remove, _) => (2, tenants.len() - at.min(tenants.len()), u8::MAX - rank, name.clone()),
-        // There is no plugin yet whose cases they could be.
-        (_, Kind::Cases) if name.split_once('/').is_some_and(|(plugin, _)| is_new(Kind::Plugin, plugin)) => {
-            (1, at, Kind::Plugin as u8 * 2 + 1, name.clone())
-        }
-        _ => (1, at, rank, name.clone()),
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use serde_json::json;
 
@@ -281,53 +256,20 @@ mod tests {
         Id::new(&"acme".parse().unwrap(), kind, name)
     }
 
-    fn things(all: &[(Kind, &str, Value)]) -> Things {
+    pub(crate) fn things(all: &[(Kind, &str, Value)]) -> Things {
         all.iter().map(|(kind, name, value)| (id(*kind, name), value.clone())).collect()
     }
 
-    fn compare(wanted: &Things, found: &Things, applied: &Applied, prune: bool) -> Difference {
+    pub(crate) fn compare(wanted: &Things, found: &Things, applied: &Applied, prune: bool) -> Difference {
         difference(&["acme".parse().unwrap()], wanted, found, applied, prune)
     }
 
-    fn told(difference: &Difference) -> Vec<String> {
+    pub(crate) fn told(difference: &Difference) -> Vec<String> {
         difference.steps.iter().map(|step| format!("{:?} {}", step.what, step.thing)).collect()
     }
 
     fn applied(things: &Things) -> Applied {
         things.iter().map(|(id, value)| (id.to_string(), digests(value))).collect()
-    }
-
-    #[test]
-    fn what_is_needed_comes_before_what_needs_it() {
-        let wanted = things(&[
-            (Kind::Address, "voice:number:+1", json!({})),
-            (Kind::Release, "main", json!({})),
-            (Kind::Cases, "logic/menu", json!({})),
-            (Kind::Cases, "all", json!({})),
-            (Kind::Plugin, "logic", json!({})),
-            (Kind::Routes, "", json!({})),
-            (Kind::Queue, "sales", json!({})),
-            (Kind::Hours, "shop", json!({})),
-            (Kind::Tenant, "acme", json!({})),
-        ]);
-        let all = told(&compare(&wanted, &Things::new(), &Applied::new(), false));
-        let order = [
-            "acme tenant",
-            "acme hours/shop",
-            "acme queue/sales",
-            "acme cases/all",
-            "acme plugin/logic",
-            "acme cases/logic/menu",
-            "acme routes",
-            "acme release/main",
-            "acme address/voice:number:+1",
-        ];
-        assert_eq!(all, order.map(|thing| format!("Add {thing}")));
-        // Of a plugin that is there the cases come first, because the upload is tried with them.
-        let found = things(&[(Kind::Plugin, "logic", json!({"digest": "a"})), (Kind::Cases, "logic/old", json!({}))]);
-        let wanted = things(&[(Kind::Plugin, "logic", json!({"digest": "b"})), (Kind::Cases, "logic/menu", json!({}))]);
-        let all = told(&compare(&wanted, &found, &Applied::new(), true));
-        assert_eq!(all, ["Add acme cases/logic/menu", "Remove acme cases/logic/old", "Change acme plugin/logic"]);
     }
 
     #[test]
@@ -389,15 +331,5 @@ mod tests {
         let pruned = told(&compare(&Things::new(), &found, &Applied::new(), true));
         let order = ["acme address/voice:number:+1", "acme flow/main", "acme queue/sales", "acme hours/shop"];
         assert_eq!(pruned, order.map(|thing| format!("Remove {thing}")));
-    }
-
-    #[test]
-    fn an_address_that_moves_to_another_tenant_of_the_file_is_let_go_first() {
-        let (above, below): (TenantId, TenantId) = ("acme".parse().unwrap(), "acme-shop".parse().unwrap());
-        let number = "voice:number:+1";
-        let wanted = Things::from([(Id::new(&below, Kind::Address, number), json!({})), (Id::new(&above, Kind::Queue, "a"), json!({}))]);
-        let found = Things::from([(Id::new(&above, Kind::Address, number), json!({}))]);
-        let all = told(&difference(&[above, below], &wanted, &found, &Applied::new(), true));
-        assert_eq!(all, ["Remove acme address/voice:number:+1", "Add acme queue/a", "Add acme-shop address/voice:number:+1"]);
     }
 }

@@ -24,7 +24,6 @@ use serde_saphyr::Spanned;
 
 use super::file::{Connection, Flow, From, Plugin, Whole};
 use super::steps::{Id, Kind, Things};
-use super::vetted;
 use crate::admin::compile::room::COMPONENT_BYTES_MAX;
 use crate::admin::door::body;
 use crate::cli::session::Trouble;
@@ -81,7 +80,6 @@ pub(super) fn wanted(path: &Path, tenants: &[Whole]) -> Result<Wanted, Trouble> 
         reader.plugins(whole)?;
         reader.flows(whole)?;
         reader.addresses(whole)?;
-        vetted::routes(whole).map_err(|(place, why)| Trouble::BadFile(format!("{}:{place}: {why}", path.display())))?;
     }
     Ok(reader.all)
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use jackfield_domain::flow::release::Release;
+use jackfield_domain::flow::release::{Release, VersionRef};
 use jackfield_domain::id::{Digest, TenantId};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -61,7 +61,7 @@ pub(super) async fn run(session: &Session, folder: Option<&Path>) -> Outcome {
         Some(folder) => files(session, &found, &id, folder).await?,
         None => BTreeMap::new(),
     };
-    plugins(&found, &id, &files, &mut written);
+    plugins(&found, &id, &files, &mut written)?;
     flows(&found, &id, &files, &mut written);
     let yaml = serde_saphyr::to_string(&written).map_err(|e| Trouble::Failed(e.to_string()))?;
     session.show_text(&yaml)
@@ -179,14 +179,19 @@ fn in_one_version(found: &Found, id: &TenantId) -> BTreeMap<String, Digest> {
         .collect()
 }
 
-fn plugins(found: &Found, id: &TenantId, files: &Files, written: &mut Written) {
+fn plugins(found: &Found, id: &TenantId, files: &Files, written: &mut Written) -> Outcome {
     let cases_of = |plugin: &str| -> Vec<&String> {
         let is_its = |case: &Id| case.kind == Kind::Cases && case.name.split_once('/').is_some_and(|(of, _)| of == plugin);
         files.iter().filter(|(case, _)| is_its(case)).map(|(_, file)| file).collect()
     };
     let mut owners: BTreeMap<String, &TenantId> = BTreeMap::new();
     for (_, release) in live(found, id) {
-        owners.entry(release.version.plugin.to_string()).or_insert(&release.version.tenant);
+        let VersionRef { tenant: owner, plugin, .. } = &release.version;
+        let one = owners.entry(plugin.to_string()).or_insert(owner);
+        if *one != owner {
+            let why = format!("flows of {id} run two plugins of the name {plugin}, of {one} and of {owner}, and a file names each once");
+            return Err(Trouble::Usage(format!("{why}; give one of them another name")));
+        }
     }
     for (plugin, owner) in owners {
         let mut value = json!({ "name": plugin });
@@ -202,6 +207,7 @@ fn plugins(found: &Found, id: &TenantId, files: &Files, written: &mut Written) {
     }
     let for_all = files.iter().filter(|(case, _)| case.kind == Kind::Cases && !case.name.contains('/'));
     written.cases = for_all.map(|(_, file)| file.clone()).collect();
+    Ok(())
 }
 
 fn flows(found: &Found, id: &TenantId, files: &Files, written: &mut Written) {

@@ -146,6 +146,9 @@ pub struct Release {
     /// A file with limits as JSON, each at most the tenant's.
     #[arg(long)]
     limits: Option<PathBuf>,
+    /// A file with the flow's own settings as JSON, written with the release: for a version that those of today do not suit.
+    #[arg(long)]
+    settings: Option<PathBuf>,
     /// Why it is made.
     #[arg(long, default_value = "")]
     note: String,
@@ -214,16 +217,18 @@ impl Flow {
 }
 
 async fn release(session: &Session, base: &str, new: Release) -> Outcome {
-    let limits = match new.limits {
-        Some(file) => Some(read_json(&file).await?),
-        None => None,
+    let read = async |file: Option<PathBuf>| match file {
+        Some(file) => read_json(&file).await.map(Some),
+        None => Ok(None),
     };
+    let (limits, settings) = (read(new.limits).await?, read(new.settings).await?);
     let body = given([
         ("plugin", Some(json!(new.plugin))),
         ("version", new.plugin_version.map(Value::from)),
         ("tenant", new.owner.map(|owner| json!(owner))),
         ("grants", new.grants.map(Value::from)),
         ("limits", limits),
+        ("settings", settings),
         ("egress", (!new.egress.is_empty()).then(|| json!(new.egress))),
         ("note", Some(json!(new.note))),
     ]);
