@@ -149,9 +149,9 @@ async fn a_change_of_the_file_is_one_change_and_an_edit_by_hand_is_shown_as_one(
     let (code, told) = desk.plan(&french).await;
     assert_eq!(code, Some(2), "{told}");
     let marks: Vec<&str> = told.lines().filter(|line| line.starts_with(['+', '~', '-', '!'])).collect();
-    // The settings, and the release that is made of them.
-    assert!(marks.len() == 2 && marks[0].starts_with("~ acme settings/main") && marks[1].starts_with("~ acme release/main"), "{told}");
-    assert!(marks[0].contains("\"Good day.\" -> \"Bonjour.\""), "{told}");
+    // The release, and the settings that it takes along.
+    assert!(marks.len() == 2 && marks[0].starts_with("~ acme release/main") && marks[1].starts_with("~ acme settings/main"), "{told}");
+    assert!(marks[1].contains("\"Good day.\" -> \"Bonjour.\""), "{told}");
     assert_eq!(desk.apply(&french, &[]).await.0, Some(0));
     let flow = desk.shown("/flows/main").await;
     assert_eq!((&flow["aliases"]["live"], &flow["newest"]), (&json!(2), &json!(2)));
@@ -229,6 +229,83 @@ async fn an_apply_that_was_stopped_goes_on_where_it_was() {
     assert!(code == Some(0) && !told.contains("queue/sales"), "{code:?} {told}");
     assert_eq!(desk.shown("/flows/main").await["newest"], json!(1), "a release that was made is made live and not made again");
     assert_eq!(desk.plan(&acme()).await.0, Some(0));
+    platform.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_that_suit_the_new_plugin_alone_come_with_its_release_and_go_with_it() {
+    let platform = Platform::start().await.unwrap();
+    let desk = Desk::new(&platform.operator);
+    assert_eq!(desk.apply(&acme(), &[]).await.0, Some(0));
+    std::fs::write(desk.folder.path().join("bot.wasm"), artifacts::plugin("care-bot").unwrap()).unwrap();
+    // Neither takes the settings of the other: the one asks for a queue, and refuses a greeting.
+    let bot = acme()
+        .replace("    public_url:", "    speaker_url: \"wss://speaker.example/acme\"\n    public_url:")
+        .replace("{name: logic, file: logic.wasm, cases: [menu.yaml]}", "{name: bot, file: bot.wasm}")
+        .replace("plugin: logic", "plugin: bot")
+        .replace("settings: {greeting: Good day.}", "settings: {queue: general-support}")
+        .replace("    limits: {fuel_max: 40000000}\n", "");
+    let (code, told) = desk.apply(&bot, &["--approve", "--prune"]).await;
+    assert!(code == Some(0) && told.contains("written with the release"), "{told}");
+    let flow = desk.shown("/flows/main").await;
+    let live = desk.shown(&format!("/flows/main/releases/{}", flow["aliases"]["live"])).await;
+    assert_eq!((&live["version"]["plugin"], &live["settings"]), (&json!("bot"), &json!({"queue": "general-support"})), "{live}");
+    assert_eq!(live["settings_revision"], flow["settings_revision"]);
+    assert_eq!(desk.plan(&bot).await.0, Some(0));
+
+    // Back, and now without settings at all: the release is made without them, and once.
+    let bare = acme().replace("    settings: {greeting: Good day.}\n", "");
+    let (code, told) = desk.apply(&bare, &["--approve", "--prune"]).await;
+    assert_eq!(code, Some(0), "{told}");
+    let flow = desk.shown("/flows/main").await;
+    let live = desk.shown(&format!("/flows/main/releases/{}", flow["aliases"]["live"])).await;
+    assert_eq!((&live["version"]["plugin"], &live["settings"], &flow["newest"]), (&json!("logic"), &json!({}), &json!(3)), "{live}");
+    let quota = desk.shown("/quotas").await;
+    assert_eq!(quota["quota"]["meters"]["contacts"]["day"], json!(1000), "{quota}");
+    let (code, told) = desk.cli(&["plan", "acme.yaml", "--prune"]).await;
+    assert!(code == Some(0) && told.contains("nothing to do"), "{told}");
+    platform.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_file_inherits_counts_in_a_plan_as_it_does_on_the_server() {
+    let platform = Platform::start().await.unwrap();
+    let ok = |method: Method, path: &'static str, body: Value| platform.operator.ok(method, path, body);
+    ok(Method::PUT, "/v1/tenants/platform/hours/desk", json!({"weekly": [{"weekday": 1, "from": "09:00", "to": "17:00"}]})).await.unwrap();
+    ok(Method::PUT, "/v1/tenants/platform/settings", json!({"limits": {"calls": 10}})).await.unwrap();
+    let desk = Desk::new(&platform.operator);
+    // Hours of the platform, the tenant's own number as it is shown, and members that say nothing.
+    let text = acme()
+        .replace("  - channel: voice\n", "  - channel: voice\n    hours: desk\n")
+        .replace(
+            "{do: enqueue, with: {queue: general-support, tag: left}}",
+            "{do: transfer, with: {tag: out, targets: [{number: \"+14155550199\"}], ringing: series, caller_id: \"+18005551234\"}}",
+        )
+        .replace("hours:\n  - name: shop", "settings: {}\nhours:\n  - name: shop")
+        .replace("settings: {greeting: Good day.}", "settings: {limits: {calls: 50}}\n    routes: []");
+    let (code, told) = desk.apply(&text, &[]).await;
+    assert!(code == Some(1) && told.contains("/limits/calls would be more than 10"), "{told}");
+    let gone = platform.operator.refused(Method::GET, "/v1/tenants/acme", Value::Null).await.unwrap();
+    assert_eq!(gone.status, 404, "and nothing was done");
+    let text = text.replace("calls: 50", "calls: 5");
+    let (code, told) = desk.apply(&text, &[]).await;
+    assert_eq!(code, Some(0), "{told}");
+    let (code, told) = desk.plan(&text).await;
+    assert!(code == Some(0) && told.contains("nothing to do"), "{told}");
+    // Whoever is above narrows: what is live is to become less, once.
+    ok(Method::PUT, "/v1/tenants/platform/settings", json!({"limits": {"calls": 2}})).await.unwrap();
+    let (code, told) = desk.apply(&text, &[]).await;
+    assert!(code == Some(1) && told.contains("/limits/calls would be more than 2"), "{told}");
+    let text = text.replace("calls: 5", "calls: 2");
+    assert_eq!(desk.apply(&text, &[]).await.0, Some(0));
+    assert_eq!(desk.plan(&text).await.0, Some(0));
+
+    // The tenant's own people may say the plan that they have, and not change it.
+    let made = ok(Method::POST, "/v1/tokens", json!({"label": "acme", "tenant": "acme"})).await.unwrap();
+    let theirs =
+        Desk { operator: Operator { token: made["token"].as_str().unwrap().to_owned(), ..platform.operator.clone() }, folder: desk.folder };
+    let (code, told) = theirs.apply(&text.replace("label: Acme", "label: Acme & Co"), &[]).await;
+    assert_eq!(code, Some(0), "{told}");
     platform.stop().await;
 }
 
