@@ -61,9 +61,10 @@ impl Hand<'_> {
                 self.session.post(flows, &with(value, "name", json!(id.name))).await?
             }
             Kind::Flow => self.session.patch(&path, &value).await?,
-            Kind::Hours | Kind::Queue | Kind::Person | Kind::Quota | Kind::TestCaller => self.session.put(&path, &value).await?,
-            Kind::Settings | Kind::FlowSettings => self.session.put(&path, member(&value, "value")).await?,
-            Kind::Routes | Kind::FlowRoutes => self.session.put(&path, member(&value, "routes")).await?,
+            Kind::TestCaller => self.session.put(&path, &value).await?,
+            Kind::Hours | Kind::Queue | Kind::Person | Kind::Quota => self.over(id, &path, &value).await?,
+            Kind::Settings | Kind::FlowSettings => self.over(id, &path, member(&value, "value")).await?,
+            Kind::Routes | Kind::FlowRoutes => self.over(id, &path, member(&value, "routes")).await?,
             Kind::Unbound => self.session.put(&path, member(&value, "draft")).await?,
             Kind::Cases => self.session.put_yaml(&path, self.wanted.files.get(id).cloned().unwrap_or_default()).await?,
             Kind::Plugin => self.upload(id, &path).await?,
@@ -78,12 +79,17 @@ impl Hand<'_> {
         Ok(notes.filter_map(Value::as_str).map(str::to_owned).collect())
     }
 
+    /// Writes over what was read and over nothing else: minutes may have gone by, with somebody at work.
+    async fn over(&self, id: &Id, path: &str, value: &Value) -> Result<Value, Trouble> {
+        self.session.put_if(path, value, self.found.revisions.get(id).copied()).await
+    }
+
     async fn remove(&self, id: &Id) -> Result<(), Trouble> {
         let path = path(id);
         match id.kind {
             // What is always there is emptied.
-            Kind::Settings | Kind::FlowSettings | Kind::Quota => self.session.put(&path, &json!({})).await?,
-            Kind::Routes | Kind::FlowRoutes => self.session.put(&path, &json!([])).await?,
+            Kind::Settings | Kind::FlowSettings => self.over(id, &path, &json!({})).await?,
+            Kind::Routes | Kind::FlowRoutes => self.over(id, &path, &json!([])).await?,
             _ => self.session.delete(&path).await?,
         };
         Ok(())

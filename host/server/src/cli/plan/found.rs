@@ -24,6 +24,8 @@ use crate::cli::session::{Session, Trouble, segment};
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub things: Things,
+    /// Of those that are written whole: what is written over must be what was read.
+    pub revisions: BTreeMap<Id, u64>,
     /// Those of the file and those above them, as far as the token reaches.
     pub tenants: BTreeMap<TenantId, Tenant>,
     /// Settings of each tenant that could be read.
@@ -96,6 +98,14 @@ fn word(value: &Value, name: &str) -> String {
 }
 
 impl Found {
+    /// Keeps a thing, and the revision that the server showed with it.
+    fn keep(&mut self, id: Id, value: Value, shown: &Value) {
+        if let Some(revision) = shown.get("revision").and_then(Value::as_u64) {
+            self.revisions.insert(id.clone(), revision);
+        }
+        self.things.insert(id, value);
+    }
+
     /// What a file says is empty, and is not there, is as the file says.
     pub(super) fn fill_in(&mut self, wanted: &Things) {
         let unlimited = json!(Quota::unlimited());
@@ -139,9 +149,10 @@ impl Found {
     /// What is inherited: settings, hours, plugins, connections.
     async fn shared(&mut self, session: &Session, id: &TenantId, is_meant: bool, named: &BTreeSet<&PluginName>) -> Result<(), Trouble> {
         let base = format!("/v1/tenants/{id}");
-        let settings = session.get(&format!("{base}/settings"), &[]).await?.get("value").cloned().unwrap_or_else(|| json!({}));
+        let shown = session.get(&format!("{base}/settings"), &[]).await?;
+        let settings = shown.get("value").cloned().unwrap_or_else(|| json!({}));
         if settings != json!({}) && is_meant {
-            self.things.insert(Id::new(id, Kind::Settings, ""), json!({ "value": settings }));
+            self.keep(Id::new(id, Kind::Settings, ""), json!({ "value": settings }), &shown);
         }
         self.settings.insert(id.clone(), settings);
         if !is_meant {
@@ -200,27 +211,28 @@ impl Found {
         ];
         for (path, kind, name, names) in lists {
             for item in items(&session.list(&format!("{base}/{path}")).await?) {
-                self.things.insert(Id::new(id, kind, word(item, name)), members(item, names));
+                self.keep(Id::new(id, kind, word(item, name)), members(item, names), item);
             }
         }
         for person in items(&session.list(&format!("{base}/people")).await?) {
             let address = person.pointer("/address/raw").cloned().unwrap_or_default();
             let value = json!({ "label": person.get("label"), "address": address });
-            self.things.insert(Id::new(id, Kind::Person, word(person, "name")), value);
+            self.keep(Id::new(id, Kind::Person, word(person, "name")), value, person);
         }
         self.routes(session, &format!("{base}/routes"), Id::new(id, Kind::Routes, "")).await?;
-        let quota = session.get(&format!("{base}/quotas"), &[]).await?.get("quota").cloned().unwrap_or_else(|| json!({}));
-        let quota: Quota = typed(quota)?;
+        let shown = session.get(&format!("{base}/quotas"), &[]).await?;
+        let quota: Quota = typed(shown.get("quota").cloned().unwrap_or_else(|| json!({})))?;
         if quota != Quota::unlimited() {
-            self.things.insert(Id::new(id, Kind::Quota, ""), json!(quota));
+            self.keep(Id::new(id, Kind::Quota, ""), json!(quota), &shown);
         }
         Ok(())
     }
 
     async fn routes(&mut self, session: &Session, path: &str, id: Id) -> Result<(), Trouble> {
-        let routes = session.get(path, &[]).await?.get("routes").cloned().unwrap_or_default();
+        let shown = session.get(path, &[]).await?;
+        let routes = shown.get("routes").cloned().unwrap_or_default();
         if routes.as_array().is_some_and(|routes| !routes.is_empty()) {
-            self.things.insert(id, json!({ "routes": routes }));
+            self.keep(id, json!({ "routes": routes }), &shown);
         }
         Ok(())
     }
@@ -255,9 +267,10 @@ impl Found {
             // Shown by itself it is as it routes now; a list has it as it was last written.
             let flow = session.get(&base, &[]).await?;
             self.things.insert(Id::new(id, Kind::Flow, &name), members(&flow, &["label", "kind"]));
-            let settings = session.get(&format!("{base}/settings"), &[]).await?.get("value").cloned().unwrap_or_else(|| json!({}));
+            let shown = session.get(&format!("{base}/settings"), &[]).await?;
+            let settings = shown.get("value").cloned().unwrap_or_else(|| json!({}));
             if settings != json!({}) {
-                self.things.insert(Id::new(id, Kind::FlowSettings, &name), json!({ "value": settings }));
+                self.keep(Id::new(id, Kind::FlowSettings, &name), json!({ "value": settings }), &shown);
             }
             self.routes(session, &format!("{base}/routes"), Id::new(id, Kind::FlowRoutes, &name)).await?;
             for (caller, alias) in flow.get("test_callers").and_then(Value::as_object).into_iter().flatten() {
