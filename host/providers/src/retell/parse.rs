@@ -84,7 +84,7 @@ pub(super) fn parse(raw: &Raw<'_>) -> Result<Parsed, Unreadable> {
     let provider_contact = match told {
         Told::Inbound => derived_id(raw, &webhook),
         Told::Ended => own_id(&body).ok_or(Unreadable::Missing("call.call_id")).and_then(|call| id(&call))?,
-        Told::Other => own_id(&body).map(Cow::into_owned).unwrap_or_default(),
+        Told::Other => own_id(&body).and_then(|call| id(&call).ok()).unwrap_or_default(),
     };
     let mut event_material = Vec::new();
     if told != Told::Other {
