@@ -32,7 +32,7 @@ struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Start a server, onboard three tenants and call them as Twilio would.
+    /// Start a server, onboard tenants and reach them as their providers would.
     Demo {
         /// End after the tour; the exit status tells whether every answer was the right one.
         #[arg(long)]
