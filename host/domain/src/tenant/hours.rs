@@ -152,12 +152,14 @@ impl Hours {
             spans = common(&spans, &theirs);
             exception = exception.or(their_exception);
         }
-        match spans.iter().find(|(from, to)| *from <= at && at < *to) {
-            Some((_, to)) => HoursStatus { open: true, changes_at: moment(*to), exception },
-            None => {
-                HoursStatus { open: false, changes_at: spans.iter().map(|s| s.0).filter(|f| *f > at).min().and_then(moment), exception }
-            }
-        }
+        // Beyond the horizon nobody looked: what is always open changes at no time that is known.
+        let known = |change: &Timestamp| at.checked_add((HORIZON_DAYS * 24).hours()).is_ok_and(|horizon| *change <= horizon);
+        let now_open = spans.iter().find(|(from, to)| *from <= at && at < *to);
+        let change = match now_open {
+            Some((_, to)) => Some(*to),
+            None => spans.iter().map(|(from, _)| *from).find(|from| *from > at),
+        };
+        HoursStatus { open: now_open.is_some(), changes_at: change.filter(known).and_then(moment), exception }
     }
 
     /// Its own open spans around that moment, and the exception of the day; none where the zone is gone.
@@ -287,6 +289,15 @@ mod tests {
         let hours = hours(r#"[{"weekday":5,"from":"22:00","to":"02:00"},{"weekday":6,"from":"02:00","to":"03:00"}]"#, "[]");
         let night = hours.at(at("2026-11-28T00:30:00Z"), "UTC");
         assert_eq!((night.open, night.changes_at), (true, Some(at("2026-11-28T03:00:00Z"))));
+    }
+
+    #[test]
+    fn what_is_always_open_changes_at_no_time() {
+        let days: Vec<String> = (1..=7).map(|day| format!(r#"{{"weekday":{day},"from":"00:00","to":"00:00"}}"#)).collect();
+        let status = hours(&format!("[{}]", days.join(",")), "[]").at(at("2026-11-28T00:30:00Z"), "Europe/Berlin");
+        assert_eq!((status.open, status.changes_at), (true, None));
+        let never = hours("[]", "[]").at(at("2026-11-28T00:30:00Z"), "Europe/Berlin");
+        assert_eq!((never.open, never.changes_at), (false, None));
     }
 
     #[test]
