@@ -304,8 +304,27 @@ async fn what_a_file_inherits_counts_in_a_plan_as_it_does_on_the_server() {
     let made = ok(Method::POST, "/v1/tokens", json!({"label": "acme", "tenant": "acme"})).await.unwrap();
     let theirs =
         Desk { operator: Operator { token: made["token"].as_str().unwrap().to_owned(), ..platform.operator.clone() }, folder: desk.folder };
-    let (code, told) = theirs.apply(&text.replace("label: Acme", "label: Acme & Co"), &[]).await;
+    let text = text.replace("label: Acme", "label: Acme & Co");
+    let (code, told) = theirs.apply(&text, &[]).await;
     assert_eq!(code, Some(0), "{told}");
+    // They do not see what stands above, and still get what they wrote, in one release each time.
+    let newest = theirs.shown("/flows/main").await["newest"].as_u64().unwrap();
+    let live = async |number: u64| theirs.shown(&format!("/flows/main/releases/{number}")).await["settings"].clone();
+    let more = text.replace("settings: {}", "settings: {zip: \"01234\"}").replace("calls: 2", "calls: 1");
+    for (text, settings) in [(&more, json!({"zip": "01234", "limits": {"calls": 1}})), (&text, json!({"limits": {"calls": 2}}))] {
+        let (code, told) = theirs.apply(text, &[]).await;
+        assert!(code == Some(0) && !told.contains("drifted"), "{told}");
+        let (code, told) = theirs.plan(text).await;
+        assert!(code == Some(0) && told.contains("nothing to do"), "{told}");
+        let flow = theirs.shown("/flows/main").await;
+        let number = flow["aliases"]["live"].as_u64().unwrap();
+        assert_eq!((live(number).await, &flow["newest"]), (settings, &json!(number)));
+    }
+    assert_eq!(theirs.shown("/flows/main").await["newest"], json!(newest + 2));
+    // Somebody wrote meanwhile: a release does not write over what was not read.
+    let stale = json!({"plugin": "logic", "settings": {}, "settings_revision": 1});
+    let refused = platform.operator.refused(Method::POST, "/v1/tenants/acme/flows/main/releases", stale).await.unwrap();
+    assert_eq!((refused.status, refused.code.as_str()), (409, "conflict"), "{refused:?}");
     platform.stop().await;
 }
 

@@ -3,6 +3,8 @@
 //! For platforms that have a switch, a chat page or a gateway of their own in Rust. It authenticates as the connection, names each event, so
 //! that one which is sent again runs once, and carries the step from one answer to the next event by itself.
 
+use std::collections::BTreeMap;
+
 use http::Method;
 use jackfield_domain::contact::decision::Action;
 use jackfield_domain::id::{ContactId, Digest};
@@ -31,6 +33,8 @@ pub struct Conversation {
     /// Other in each conversation, also one that is taken up again by a program that was started anew.
     begun: uuid::Uuid,
     events: u64,
+    /// Numbers of what was said and not answered, by what it was: said again, it is the same event.
+    unanswered: BTreeMap<String, u64>,
 }
 
 /// What happened.
@@ -152,7 +156,16 @@ impl ContactsClient {
     /// A contact of the client's own id: to what was dialled, from whom. Nothing is sent yet.
     pub fn contact(&self, id: &str, to: Option<&str>, from: Option<&str>) -> Conversation {
         let (to, from) = (to.map(str::to_owned), from.map(str::to_owned));
-        Conversation { client: self.clone(), id: id.to_owned(), to, from, step: None, begun: uuid::Uuid::now_v7(), events: 0 }
+        Conversation {
+            client: self.clone(),
+            id: id.to_owned(),
+            to,
+            from,
+            step: None,
+            begun: uuid::Uuid::now_v7(),
+            events: 0,
+            unanswered: BTreeMap::new(),
+        }
     }
 }
 
@@ -162,8 +175,12 @@ impl Conversation {
         let unread = |error: serde_json::Error| Untold::Unreadable(error.to_string());
         // Only the same said again is the same event: what failed may have been heard, and something else must be heard beside it.
         let said = Digest::of(&serde_json::to_vec(happened).map_err(unread)?).short();
+        let number = *self.unanswered.entry(said.clone()).or_insert_with(|| {
+            self.events += 1;
+            self.events
+        });
         let event = Event {
-            id: format!("{}-{}-{said}", self.begun.simple(), self.events),
+            id: format!("{}-{number}", self.begun.simple()),
             event: happened,
             to: self.to.as_deref(),
             from: self.from.as_deref(),
@@ -181,7 +198,7 @@ impl Conversation {
         }
         let told: Told = serde_json::from_slice(&reply.body).map_err(|error| Untold::Unreadable(error.to_string()))?;
         // Only an event that was answered is behind us.
-        self.events += 1;
+        self.unanswered.remove(&said);
         self.step.clone_from(&told.step);
         Ok(told)
     }

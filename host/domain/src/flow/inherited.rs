@@ -101,7 +101,9 @@ fn lay_over(all: &mut Vec<InForce>, by: &str, pointer: String, value: &Value) {
     let mut of_another_shape = all.iter_mut().filter(|known| known.pointer != pointer && is_about(known) && says_something(&known.value));
     if let Some(known) = of_another_shape.next().filter(|_| is_ceiling) {
         // Under a ceiling it would take away what stands there: the next level would have it all.
-        known.narrowed = says_something(value).then(|| Asked { by: by.to_owned(), value: value.clone() });
+        if says_something(value) {
+            known.narrowed = Some(Asked { by: by.to_owned(), value: value.clone() });
+        }
         return;
     }
     // An object where a plain value stood, or the other way round, replaces all of it.
@@ -200,6 +202,7 @@ mod tests {
             json!({"features": 1}),
             json!({"features": {"recording": {"on": true}, "tier": "premium"}}),
             json!({"limits": {"calls": {"x": 1}}, "features": null}),
+            json!({"limits": {"calls": {"a": 1, "b": {}}}}),
         ] {
             let flow = json!({"features": {"recording": true}, "limits": {"calls": 50}});
             let levels = [level("platform", &above), level("sub", &own), level("flow main", &flow)];

@@ -12,7 +12,7 @@ use jackfield_domain::flow::Flow;
 use jackfield_domain::flow::egress::{EgressRules, Scheme};
 use jackfield_domain::flow::plugin::{Grant, Plugin, SlotClass, Version};
 use jackfield_domain::flow::release::{Record, Release, VersionRef};
-use jackfield_domain::flow::settings::check_schema;
+use jackfield_domain::flow::settings::{SettingsRevision, check_schema};
 use jackfield_domain::id::{PluginName, TenantId};
 use jackfield_domain::ports::rows::Expect;
 use jackfield_domain::refusal::Code;
@@ -44,6 +44,8 @@ pub(crate) struct NewRelease {
     egress: Option<EgressRules>,
     /// The flow's own settings from now on: written with the release, for a version that the settings of today do not suit.
     settings: Option<Value>,
+    /// The revision of the flow's settings that was read before they were changed; 0 where there were none.
+    settings_revision: Option<u32>,
     #[serde(default)]
     note: String,
 }
@@ -58,7 +60,13 @@ pub(crate) async fn create(State(app): State<Arc<App>>, inside: Inside, Body(new
     check_egress(&app, &egress)?;
     let limits = limits(new.limits, &inside.tenant.limits)?;
     let own = match new.settings {
-        Some(value) => Some(settings::Beside::of(&app, &inside, &flow.row, value, settings::after).await?),
+        Some(value) => {
+            let next = |now: &SettingsRevision| match new.settings_revision {
+                Some(read) if read != now.revision => Err(Problem::stale()),
+                _ => settings::after(now),
+            };
+            Some(settings::Beside::of(&app, &inside, &flow.row, value, next).await?)
+        }
         None => None,
     };
     let merged = match &own {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::steps::{Applied, Things, digests};
 use crate::cli::session::Trouble;
@@ -24,6 +25,15 @@ fn beside(file: &Path) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(".applied.json");
     PathBuf::from(name)
+}
+
+/// The digests of a thing that say what the server has. Where not all levels of settings can be seen, what a release took is the server's.
+fn known(value: &Value) -> BTreeMap<String, String> {
+    let mut known = digests(value);
+    if known.remove("settings_revision").is_some() {
+        known.remove("settings");
+    }
+    known
 }
 
 impl Record {
@@ -49,7 +59,7 @@ impl Record {
         let before = self.servers.remove(server).unwrap_or_default();
         let now = wanted.iter().filter_map(|(id, value)| {
             let name = id.to_string();
-            let record = if is_done(id) { Some(digests(value)) } else { before.get(&name).cloned() };
+            let record = if is_done(id) { Some(known(value)) } else { before.get(&name).cloned() };
             record.map(|record| (name, record))
         });
         self.servers.insert(server.to_owned(), now.collect());

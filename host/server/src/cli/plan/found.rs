@@ -30,6 +30,8 @@ pub(super) struct Found {
     pub tenants: BTreeMap<TenantId, Tenant>,
     /// Settings of each tenant that could be read.
     pub settings: BTreeMap<TenantId, Value>,
+    /// When they were written; 0 where nobody did.
+    pub written: BTreeMap<TenantId, u64>,
     /// Versions by owner and plugin, in order.
     pub versions: BTreeMap<(TenantId, PluginName), Vec<Version>>,
     pub flows: BTreeMap<Id, State>,
@@ -100,10 +102,15 @@ fn word(value: &Value, name: &str) -> String {
 impl Found {
     /// Keeps a thing, and the revision that the server showed with it.
     fn keep(&mut self, id: Id, value: Value, shown: &Value) {
+        self.note(&id, shown);
+        self.things.insert(id, value);
+    }
+
+    /// Keeps a revision, also of what is there and says nothing.
+    fn note(&mut self, id: &Id, shown: &Value) {
         if let Some(revision) = shown.get("revision").and_then(Value::as_u64) {
             self.revisions.insert(id.clone(), revision);
         }
-        self.things.insert(id, value);
     }
 
     /// What a file says is empty, and is not there, is as the file says.
@@ -151,6 +158,8 @@ impl Found {
         let base = format!("/v1/tenants/{id}");
         let shown = session.get(&format!("{base}/settings"), &[]).await?;
         let settings = shown.get("value").cloned().unwrap_or_else(|| json!({}));
+        self.written.insert(id.clone(), shown.get("written").and_then(Value::as_u64).unwrap_or(0));
+        self.note(&Id::new(id, Kind::Settings, ""), &shown);
         if settings != json!({}) && is_meant {
             self.keep(Id::new(id, Kind::Settings, ""), json!({ "value": settings }), &shown);
         }
@@ -231,6 +240,7 @@ impl Found {
     async fn routes(&mut self, session: &Session, path: &str, id: Id) -> Result<(), Trouble> {
         let shown = session.get(path, &[]).await?;
         let routes = shown.get("routes").cloned().unwrap_or_default();
+        self.note(&id, &shown);
         if routes.as_array().is_some_and(|routes| !routes.is_empty()) {
             self.keep(id, json!({ "routes": routes }), &shown);
         }
@@ -269,6 +279,7 @@ impl Found {
             self.things.insert(Id::new(id, Kind::Flow, &name), members(&flow, &["label", "kind"]));
             let shown = session.get(&format!("{base}/settings"), &[]).await?;
             let settings = shown.get("value").cloned().unwrap_or_else(|| json!({}));
+            self.note(&Id::new(id, Kind::FlowSettings, &name), &shown);
             if settings != json!({}) {
                 self.keep(Id::new(id, Kind::FlowSettings, &name), json!({ "value": settings }), &shown);
             }

@@ -169,6 +169,7 @@ impl Apply {
             found: &found,
             values,
             approve: self.approve,
+            prune: self.prune,
             uploaded: BTreeMap::new(),
             changed_settings,
             carried: BTreeSet::new(),

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::steps::{Id, Kind, Step, What};
 
 /// Where a step stands: what is new or other from tenant to tenant, then what goes, backwards; `wanted` is what it makes of its thing.
-pub(super) fn place(tenants: &[TenantId], steps: &[Step], step: &Step, wanted: Option<&Value>) -> (u8, usize, u8, String) {
+pub(super) fn place(tenants: &[TenantId], steps: &[Step], step: &Step, wanted: Option<&Value>) -> (u8, usize, u8, String, bool) {
     let Id { tenant, kind, name } = &step.thing;
     let position = |tenant: &TenantId| tenants.iter().position(|id| id == tenant).unwrap_or(tenants.len());
     let at = position(tenant);
@@ -19,7 +19,7 @@ pub(super) fn place(tenants: &[TenantId], steps: &[Step], step: &Step, wanted: O
     match (step.what, kind) {
         // Another tenant of the file is to have it, and until then it answers.
         (What::Remove, Kind::Address) if let Some(next) = added(Kind::Address).find(|other| other.thing.name == *name) => {
-            (1, position(&next.thing.tenant), rank - 1, name.clone())
+            (1, position(&next.thing.tenant), rank, name.clone(), false)
         }
         // The release takes them along: neither would suit the other's schema alone.
         (_, Kind::FlowSettings)
@@ -27,26 +27,26 @@ pub(super) fn place(tenants: &[TenantId], steps: &[Step], step: &Step, wanted: O
                 .iter()
                 .any(|other| other.thing.kind == Kind::Release && (&other.thing.tenant, &other.thing.name) == (tenant, name)) =>
         {
-            (1, at, Kind::Release as u8 * 2 + 1, name.clone())
+            (1, at, Kind::Release as u8 * 2 + 1, name.clone(), true)
         }
         // An upload would be tried with it, and a release made of it.
-        (What::Remove, Kind::Cases | Kind::Settings | Kind::FlowSettings) => (1, at, rank, name.clone()),
-        (What::Remove, _) => (2, tenants.len() - at.min(tenants.len()), u8::MAX - rank, name.clone()),
+        (What::Remove, Kind::Cases | Kind::Settings | Kind::FlowSettings) => (1, at, rank, name.clone(), true),
+        (What::Remove, _) => (2, tenants.len() - at.min(tenants.len()), u8::MAX - rank, name.clone(), true),
         // There is no plugin yet whose cases they could be.
         (_, Kind::Cases)
             if name.split_once('/').is_some_and(|(plugin, _)| {
                 added(Kind::Plugin).any(|other| other.thing.name == plugin && other.thing.tenant == *tenant)
             }) =>
         {
-            (1, at, Kind::Plugin as u8 * 2 + 1, name.clone())
+            (1, at, Kind::Plugin as u8 * 2 + 1, name.clone(), true)
         }
         // They show a number that is the tenant's only then.
         (_, Kind::Routes | Kind::FlowRoutes)
             if added(Kind::Address).any(|other| other.thing.tenant == *tenant && says(wanted, &other.thing.name)) =>
         {
-            (1, at, Kind::Address as u8 * 2 + 1, name.clone())
+            (1, at, Kind::Address as u8 * 2 + 1, name.clone(), true)
         }
-        _ => (1, at, rank, name.clone()),
+        _ => (1, at, rank, name.clone(), true),
     }
 }
 
@@ -105,11 +105,20 @@ mod tests {
     #[test]
     fn an_address_that_moves_to_another_tenant_of_the_file_answers_until_that_one_takes_it() {
         let (above, below): (TenantId, TenantId) = ("acme".parse().unwrap(), "acme-shop".parse().unwrap());
-        let number = "voice:number:+1";
-        let wanted = Things::from([(Id::new(&below, Kind::Address, number), json!({})), (Id::new(&above, Kind::Queue, "a"), json!({}))]);
-        let found = Things::from([(Id::new(&above, Kind::Address, number), json!({}))]);
+        let numbers = ["voice:number:+1", "voice:number:+2"];
+        let of = |tenant: &TenantId| numbers.map(|number| (Id::new(tenant, Kind::Address, number), json!({})));
+        let mut wanted = Things::from(of(&below));
+        wanted.insert(Id::new(&above, Kind::Queue, "a"), json!({}));
+        let found = Things::from(of(&above));
         let all = told(&difference(&[above, below], &wanted, &found, &Applied::new(), true));
-        assert_eq!(all, ["Add acme queue/a", "Remove acme address/voice:number:+1", "Add acme-shop address/voice:number:+1"]);
+        let order = [
+            "Add acme queue/a",
+            "Remove acme address/voice:number:+1",
+            "Add acme-shop address/voice:number:+1",
+            "Remove acme address/voice:number:+2",
+            "Add acme-shop address/voice:number:+2",
+        ];
+        assert_eq!(all, order, "one after the other");
     }
 
     #[test]

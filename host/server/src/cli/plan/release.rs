@@ -37,6 +37,9 @@ impl Facts {
     }
 }
 
+/// Stands for the revision of settings that a release will have: nobody knows it before.
+pub(super) const NEXT: &str = "the next";
+
 /// Facts of components, by digest.
 pub(super) type Known = BTreeMap<Digest, Facts>;
 
@@ -85,10 +88,10 @@ pub(super) fn wider(live: Option<&Release>, run: &Run, value: &Value) -> Vec<Str
 
 /// Settings of all levels as they will be.
 #[derive(Clone, Copy)]
-struct Levels<'a> {
-    wanted: &'a Wanted,
-    found: &'a Found,
-    prune: bool,
+pub(super) struct Levels<'a> {
+    pub wanted: &'a Wanted,
+    pub found: &'a Found,
+    pub prune: bool,
 }
 
 impl Levels<'_> {
@@ -123,6 +126,17 @@ impl Levels<'_> {
         let said = self.wanted.things.get(id).and_then(|said| said.get("value")).cloned();
         let goes = self.prune && self.wanted.tenants.contains(&id.tenant);
         said.unwrap_or_else(|| if goes { json!({}) } else { self.now(id) })
+    }
+
+    /// Whether a release was made of the settings as they will be, as far as they can be seen.
+    pub(super) fn are_in(&self, release: &Release, flow: &Id) -> bool {
+        let own = std::iter::once(Id::new(&flow.tenant, Kind::FlowSettings, &flow.name));
+        let line = self.line(&flow.tenant).0;
+        let tenants = line.iter().map(|tenant| Id::new(tenant, Kind::Settings, ""));
+        let stay = own.chain(tenants).all(|id| self.of(&id) == self.now(&id));
+        let written = line.iter().filter_map(|tenant| self.found.written.get(tenant)).max().copied().unwrap_or(0);
+        let revision = self.found.flows.get(flow).map_or(0, |state| state.settings_revision);
+        stay && release.settings_revision == revision && release.created >= written
     }
 
     /// The settings above a tenant's flows, or above the tenant itself, the highest first; true where all of them could be read.
@@ -248,11 +262,7 @@ impl Wish<'_> {
 
     /// The revision of the flow's settings that a release would take: of what is above, nothing else tells that it will be other.
     fn revision(&self, live: &Release) -> Value {
-        let levels = self.levels();
-        let own = std::iter::once(self.flow_settings());
-        let tenants = levels.line(&self.id.tenant).0.into_iter().map(|tenant| Id::new(&tenant, Kind::Settings, ""));
-        let is_same = own.chain(tenants).all(|id| levels.of(&id) == levels.now(&id));
-        if is_same && live.settings_revision == self.state.settings_revision { json!(live.settings_revision) } else { json!("the next") }
+        if self.levels().are_in(live, self.id) { json!(live.settings_revision) } else { json!(NEXT) }
     }
 
     fn grants(&self, facts: Option<&Facts>, live: &Value) -> Result<Value, Trouble> {

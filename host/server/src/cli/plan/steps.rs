@@ -12,7 +12,7 @@ use std::fmt;
 use jackfield_domain::id::{Digest, TenantId};
 use jackfield_domain::tenant::edit::differences;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::order::place;
 
@@ -201,7 +201,9 @@ pub(super) fn difference(tenants: &[TenantId], wanted: &Things, found: &Things, 
 
 fn step(id: &Id, wanted: &Value, found: Option<&Value>, record: Option<&BTreeMap<String, String>>) -> Option<Step> {
     let Some(found) = found else {
-        let drifted = record.map(|_| "removed".to_owned()).into_iter().collect();
+        // What was applied as empty is not there, and nobody took it away.
+        let empties = [json!({}), json!({ "value": {} }), json!({ "routes": [] })].map(|empty| digests(&empty));
+        let drifted = record.filter(|record| !empties.contains(record)).map(|_| "removed".to_owned()).into_iter().collect();
         return Some(Step { what: What::Add, thing: id.clone(), changes: Vec::new(), drifted, edited: None });
     };
     let (was, is) = compared(id.kind, found, wanted);
