@@ -219,11 +219,17 @@ mod tests {
         assert_eq!(inherit(&[level("y", &own), level("x", &empty)]), own);
     }
 
+    /// Objects without a value in them, at any depth, are no ceiling.
+    fn says_something(value: &Value) -> bool {
+        value.as_object().is_none_or(|members| members.values().any(says_something))
+    }
+
     /// The leaves of the one that the other does not hold to: absent, or of another kind, or more.
     fn exceeds(above: &Value, own: &Value) -> bool {
         match (above, own) {
+            (above, _) if !says_something(above) => false,
             (Value::Object(above), Value::Object(own)) => {
-                above.iter().any(|(name, above)| own.get(name).is_none_or(|own| exceeds(above, own)))
+                above.iter().any(|(name, above)| own.get(name).map_or_else(|| says_something(above), |own| exceeds(above, own)))
             }
             (Value::Bool(above), Value::Bool(own)) => *own && !*above,
             (Value::Number(above), Value::Number(own)) => own.as_f64() > above.as_f64(),
