@@ -140,11 +140,12 @@ impl Switch {
         }
     }
 
-    /// The next final response.
-    pub async fn answer(&self) -> anyhow::Result<String> {
+    /// The next final response within that call. What was sent again for another one, before its acknowledgement was heard, is passed over.
+    pub async fn answer(&self, call: &str) -> anyhow::Result<String> {
+        let of_call = format!("\r\nCall-ID: {call}\r\n");
         loop {
-            let message = self.next(PATIENCE).await?.context("no answer came")?;
-            if !message.starts_with("SIP/2.0 1") {
+            let message = self.next(PATIENCE).await?.with_context(|| format!("no answer came to {call}"))?;
+            if !message.starts_with("SIP/2.0 1") && message.contains(&of_call) {
                 return Ok(message);
             }
         }
