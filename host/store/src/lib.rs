@@ -61,6 +61,9 @@ use tokio::sync::OnceCell;
 
 use scope::{contact, ledger, platform, secrets, state, tenant, things, usage};
 
+/// Memory in bytes that rows may take on their way from the journal to where they stay; see decision 33.
+pub const AHEAD_BYTES_MAX: u64 = backend::sled::AHEAD_BYTES_MAX;
+
 /// The store. A copy of it is the same store.
 #[derive(Clone)]
 pub struct Store {

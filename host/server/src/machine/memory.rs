@@ -14,6 +14,8 @@ use crate::config::{Config, HOOK_BODY_BYTES_MAX};
 
 /// The process itself, its threads, and the store's cache of 64 MiB with what it writes.
 const BASE_BYTES: u64 = 192 << 20;
+/// Rows on their way through the journal: a quarter of a full file or so.
+const AHEAD_BYTES: u64 = 16 << 20;
 /// Compilers that run at once, as processes of their own, with what most components take.
 const COMPILERS: u64 = 2;
 const COMPILER_BYTES: u64 = 512 << 20;
@@ -69,6 +71,7 @@ pub fn of(config: &Config, settings: &RuntimeSettings) -> Memory {
     let part = |what, usual_bytes: u64, most_bytes: u64| Part { what, usual_bytes, most_bytes: most_bytes.max(usual_bytes) };
     let mut parts = vec![
         part("process and store", BASE_BYTES, BASE_BYTES),
+        part("rows on their way", AHEAD_BYTES, jackfield_store::AHEAD_BYTES_MAX),
         part("guests", footprint.guest_memory_bytes, slots_full),
         part("loaded plugins", config.artifact_bytes_max, config.artifact_bytes_max),
         part(

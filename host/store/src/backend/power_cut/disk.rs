@@ -14,8 +14,6 @@ use rand_chacha::rand_core::Rng;
 
 /// What the system writes back at a time.
 const PAGE_BYTES: usize = 4_096;
-/// The one file that the committer syncs.
-const DATABASE: &str = "rows/db";
 
 /// A folder's files by their paths within it.
 #[derive(Debug, Clone, Default)]
@@ -51,14 +49,14 @@ impl Image {
         Self::of(&self.folder)
     }
 
-    /// The file that the committer syncs, now.
-    pub(super) fn read_database(&self) -> io::Result<Vec<u8>> {
-        fs::read(self.folder.join(DATABASE))
+    /// One file, now.
+    pub(super) fn read_one(&self, name: &str) -> io::Result<Vec<u8>> {
+        fs::read(self.folder.join(name))
     }
 
-    /// The committer has synced that.
-    pub(super) fn database_is(&mut self, bytes: Vec<u8>) {
-        self.files.insert(PathBuf::from(DATABASE), bytes);
+    /// That file was synced, with that in it.
+    pub(super) fn holds(&mut self, name: &str, bytes: Vec<u8>) {
+        self.files.insert(PathBuf::from(name), bytes);
     }
 
     /// What a disk may hold that was sure of `self` and was being written towards `now`.

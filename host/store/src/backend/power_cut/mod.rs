@@ -1,7 +1,7 @@
 //! Cuts the power, on paper, and looks what is left: only what was synced survives, of every other page one half or the other.
 //!
-//! A test of this crate runs the short form, `cargo xtask soak power-cut` the long one. It drives the real committer over a real folder
-//! and watches its syncs; a cut takes what the folder held at the last sync and what it holds now, and makes of both a folder that a
+//! A test of this crate runs the short form, `cargo xtask soak power-cut` the long one. It drives the real threads over a real folder
+//! and watches the syncs of its files, the journal's and sled's; a cut takes what the folder held at the last sync and what it holds now, and makes of both a folder that a
 //! disk could have kept. That folder must open, and must hold everything that was acknowledged, whole. A kill of the process would
 //! prove little: the system's cache survives it.
 //!
@@ -23,7 +23,7 @@ use tempfile::TempDir;
 
 use self::disk::Image;
 use self::workload::{Progress, Workload};
-use super::sled::{Sled, Syncing};
+use super::sled::{Sizes, Sled, Syncing};
 use crate::fault::StoreFault;
 use jackfield_domain::ports::rows::Rows as _;
 
@@ -31,6 +31,8 @@ use jackfield_domain::ports::rows::Rows as _;
 const CHAIN_MAX: u32 = 8;
 /// Batches before a cut, at most: some hundred groups, several segments of sled's log.
 const BATCHES_MAX: u32 = 400;
+/// So small that between two cuts the journal's files take turns, and much is settled, many times.
+const SIZES: Sizes = Sizes { complete_bytes: 48 * 1024, wait_bytes: 192 * 1024 };
 /// Of the negative control, for each ten cuts.
 const CONTROLS_PER_TEN: u32 = 3;
 
@@ -54,7 +56,7 @@ pub struct Tally {
 pub struct Report {
     /// With our own sync, as in production.
     pub ours: Tally,
-    /// With sled's flush alone.
+    /// With writes and sled's flush alone.
     pub control: Tally,
     /// Where the random numbers began.
     pub seed: u64,
@@ -122,6 +124,7 @@ enum Way {
 
 /// Syncs as production does, and keeps what the disk holds for certain from then on.
 struct Watched {
+    name: String,
     file: File,
     durable: Arc<Mutex<Image>>,
 }
@@ -130,14 +133,14 @@ impl Syncing for Watched {
     fn sync(&mut self) -> io::Result<()> {
         // A cut waits here, so that what it takes for unsynced is not synced while it looks.
         let mut durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = durable.read_database()?;
+        let now = durable.read_one(&self.name)?;
         self.file.sync_data()?;
-        durable.database_is(now);
+        durable.holds(&self.name, now);
         Ok(())
     }
 }
 
-/// The negative control: sled has flushed, and that is all.
+/// The negative control: the journal is written and sled has flushed, and that is all.
 struct SledAlone;
 
 impl Syncing for SledAlone {
@@ -207,13 +210,13 @@ async fn open(dir: &Path, watched: Option<(Way, Arc<Mutex<Image>>)>) -> Result<S
     let place = dir.to_owned();
     let opening = tokio::task::spawn_blocking(move || {
         let Some((way, durable)) = watched else { return Sled::open(&place) };
-        Sled::open_with(&place, |file| {
+        Sled::open_with(&place, SIZES, |name, file| {
             // Opening ends with a sync of everything, so what is there now is there for good.
             if let Ok(image) = Image::of(&place) {
                 *durable.lock().unwrap_or_else(PoisonError::into_inner) = image;
             }
             match way {
-                Way::Ours => Box::new(Watched { file, durable }),
+                Way::Ours => Box::new(Watched { name: name.to_owned(), file, durable: Arc::clone(&durable) }),
                 Way::SledAlone => Box::new(SledAlone),
             }
         })

@@ -1,31 +1,37 @@
-//! Commits in groups: one thread takes what waits, applies it, syncs once, and acknowledges all.
+//! Commits in groups: one thread takes what waits, writes it into the journal, syncs once, and acknowledges all.
 //!
-//! sled's `flush` hands pages to the disk and returns before the disk has them (it calls `sync_file_range`); so the group is flushed
-//! and then the file is synced through a handle of our own, and only then does anybody hear of success. One thread, because a sync
-//! costs the same for one batch and for a thousand, and because guards that are evaluated by one thread need no locks.
+//! What the disk has is then ahead of sled until `settler` has taken it there: sled writes whole leaves for every row, and its `flush`
+//! hands pages to the disk and returns before the disk has them. The journal is two files that take turns: one is written while the
+//! other's generation is settled. One thread, because a sync costs the same for one batch and for a thousand, and because guards that are
+//! evaluated by one thread need no locks.
 //!
-//! An error of any of these, or a panic inside sled, is the end: a failed sync says nothing about what came before it, so it is never
-//! tried again, and from then on nothing is acknowledged until the process is started anew.
+//! An error of any of these, or a panic, is the end: see `health`.
 
 use std::cell::Cell;
 use std::fs::File;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender};
 use std::time::Instant;
 
 use ::sled::Db;
-use jackfield_domain::ports::rows::{Batch, CommitError, Kept, RowsFault};
-use tokio::sync::{mpsc, oneshot, watch};
+use jackfield_domain::ports::rows::{Batch, CommitError, Kept, RowsFault, Write};
+use tokio::sync::{mpsc, oneshot};
 
+use super::ahead::Ahead;
+use super::health::Health;
+use super::journal::Journal;
 use super::layout;
+use super::settler::{Complete, Haste};
 use crate::backend::groups::Groups;
 use crate::backend::guard::{self, Changes, View};
 
 /// Most batches of one group: so many waiters are woken at once, and a thousand share a sync as well as ten thousand would.
 const GROUP_BATCHES_MAX: usize = 1_024;
-/// A group that touches more rows than this begins no further batch: it must not take long to apply.
+/// A group that touches more rows than this, or more bytes, begins no further batch: it must not take long to write.
 const GROUP_ROWS_SOFT_MAX: usize = 8_192;
+const GROUP_BYTES_SOFT_MAX: usize = 4 * 1024 * 1024;
 
 /// Brings the file's bytes to the disk.
 pub(crate) trait Syncing: Send {
@@ -42,112 +48,118 @@ impl Syncing for FileSync {
     }
 }
 
+/// How much the journal's files hold.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sizes {
+    /// A file with so many bytes is complete, once the other is settled.
+    pub complete_bytes: u64,
+    /// A file with so many bytes waits until the other is settled.
+    pub wait_bytes: u64,
+}
+
 /// A batch and who waits for it.
 pub(super) struct Job {
     pub batch: Batch,
     pub done: oneshot::Sender<Result<(), CommitError>>,
 }
 
-/// The group that is on its way to the disk, for readers to wait for.
-#[derive(Clone)]
-pub(super) struct Flights {
-    shared: Arc<Mutex<Flight>>,
-    landed: watch::Sender<u64>,
-}
-
-#[derive(Default)]
-struct Flight {
-    number: u64,
-    changes: Option<Arc<Changes>>,
-    fault: Option<RowsFault>,
-}
-
-impl Default for Flights {
-    fn default() -> Self {
-        Self { shared: Arc::default(), landed: watch::Sender::new(0) }
+impl Job {
+    fn bytes(&self) -> usize {
+        let of = |write: &Write| if let Write::Put { value, .. } = write { value.len() } else { 0 };
+        self.batch.writes.iter().map(of).sum()
     }
 }
 
-impl Flights {
-    fn flight(&self) -> MutexGuard<'_, Flight> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// The thread that settles, as the committer sees it.
+pub(super) struct Settling {
+    pub complete: Sender<Complete>,
+    pub done: Receiver<()>,
+    pub haste: Arc<Haste>,
+    /// It was given a generation and is not done with it.
+    pub is_busy: bool,
+}
 
-    fn depart(&self, changes: Arc<Changes>) {
-        let mut flight = self.flight();
-        flight.number += 1;
-        flight.changes = Some(changes);
-    }
-
-    fn land(&self) {
-        let mut flight = self.flight();
-        flight.changes = None;
-        self.landed.send_replace(flight.number);
-    }
-
-    /// The rows that are on their way stay so for ever: nobody knows whether they arrived.
-    fn crash(&self, fault: RowsFault) {
-        let mut flight = self.flight();
-        flight.fault.get_or_insert(fault);
-        self.landed.send_replace(u64::MAX);
-    }
-
-    /// Whether anything is still acknowledged.
-    pub(super) fn health(&self) -> Result<(), RowsFault> {
-        self.flight().fault.clone().map_or(Ok(()), Err)
-    }
-
-    /// Waits until the group that touches what was read has landed.
-    pub(super) async fn landed(&self, is_touched: impl Fn(&Changes) -> bool) -> Result<(), RowsFault> {
-        let (changes, number) = {
-            let flight = self.flight();
-            (flight.changes.clone(), flight.number)
-        };
-        if !changes.is_some_and(|changes| is_touched(&changes)) {
-            return Ok(());
+impl Settling {
+    /// True where a generation can be given to it: waits, where it must.
+    fn is_free(&mut self, must_wait: bool) -> Result<bool, RowsFault> {
+        if !self.is_busy {
+            return Ok(true);
         }
-        // The sender lives as long as `self`, so this cannot fail.
-        let _ = self.landed.subscribe().wait_for(|landed| *landed >= number).await;
-        self.health()
+        if must_wait {
+            self.haste.awaited(true);
+            self.done.recv().map_err(|_| ended())?;
+            self.haste.awaited(false);
+            self.is_busy = false;
+        } else if self.done.try_recv().is_ok() {
+            self.is_busy = false;
+        }
+        Ok(!self.is_busy)
     }
+
+    fn settle(&mut self, complete: Complete) -> Result<(), RowsFault> {
+        self.is_busy = true;
+        self.complete.send(complete).map_err(|_| ended())
+    }
+}
+
+/// It has told `health` why.
+fn ended() -> RowsFault {
+    RowsFault { why: "what was written cannot be settled any more".to_owned() }
 }
 
 /// The thread that writes.
 pub(super) struct Committer {
     pub db: Db,
     pub jobs: mpsc::Receiver<Job>,
-    pub syncing: Box<dyn Syncing>,
+    /// The one that is being written, and the other.
+    pub journals: [Journal; 2],
+    pub ahead: Arc<Ahead>,
+    pub settling: Settling,
+    pub sizes: Sizes,
     pub revision: u64,
-    pub flights: Flights,
+    pub health: Health,
     pub groups: Arc<Groups>,
 }
 
 impl Committer {
-    /// Works until nobody can send any more.
+    /// Works until nobody can send any more, and then has everything settled.
     pub(super) fn run(mut self) {
         while let Some(first) = self.jobs.blocking_recv() {
+            let (mut rows, mut bytes) = (first.batch.writes.len(), first.bytes());
             let mut jobs = vec![first];
-            let mut rows = jobs.first().map_or(0, |job| job.batch.writes.len());
-            while jobs.len() < GROUP_BATCHES_MAX && rows < GROUP_ROWS_SOFT_MAX {
+            while jobs.len() < GROUP_BATCHES_MAX && rows < GROUP_ROWS_SOFT_MAX && bytes < GROUP_BYTES_SOFT_MAX {
                 let Ok(job) = self.jobs.try_recv() else { break };
                 rows += job.batch.writes.len();
+                bytes += job.bytes();
                 jobs.push(job);
             }
-            let outcome = match self.flights.health() {
+            let outcome = match self.health.health() {
                 Ok(()) => catch_unwind(AssertUnwindSafe(|| self.group(&jobs)))
-                    .unwrap_or_else(|_| Err(RowsFault { why: "sled panicked while it wrote".to_owned() })),
+                    .unwrap_or_else(|_| Err(RowsFault { why: "the committer panicked while it wrote".to_owned() })),
                 Err(fault) => Err(fault),
             };
             match outcome {
                 // Whoever does not wait any more has given up on the answer, not on the write.
                 Ok(outcomes) => jobs.into_iter().zip(outcomes).for_each(|(job, outcome)| drop(job.done.send(outcome))),
                 Err(fault) => {
-                    tracing::error!(%fault, "the store acknowledges nothing any more; mend the disk and start again");
-                    self.flights.crash(fault.clone());
+                    self.ended(fault.clone(), None);
                     jobs.into_iter().for_each(|job| drop(job.done.send(Err(CommitError::Fault(fault.clone())))));
                 }
             }
+            if let Err(fault) = self.turn() {
+                self.ended(fault, None);
+            }
         }
+        if self.health.health().is_ok() && self.complete(true).and_then(|_| self.settling.is_free(true)).is_err() {
+            tracing::error!("what was written last could not be settled; the next start does it");
+        }
+    }
+
+    fn ended(&self, fault: RowsFault, in_doubt: Option<Changes>) {
+        if self.health.health().is_ok() {
+            tracing::error!(%fault, "the store acknowledges nothing any more; mend the disk and start again");
+        }
+        self.health.end(fault, in_doubt);
     }
 
     fn group(&mut self, jobs: &[Job]) -> Result<Vec<Result<(), CommitError>>, RowsFault> {
@@ -155,7 +167,7 @@ impl Committer {
         let mut group = Changes::new();
         let mut outcomes = Vec::with_capacity(jobs.len());
         for job in jobs {
-            let view = Overlay { db: &self.db, group: &group, failed: Cell::new(None) };
+            let view = Overlay { db: &self.db, ahead: &self.ahead, group: &group, failed: Cell::new(None) };
             let outcome = guard::evaluate(&job.batch, &view, &mut self.revision);
             if let Some(fault) = view.failed.take() {
                 return Err(fault);
@@ -165,20 +177,44 @@ impl Committer {
         if group.is_empty() {
             return Ok(outcomes);
         }
-        let batch = layout::batch(&self.db, &group, self.revision)?;
-        self.flights.depart(Arc::new(group));
-        self.db.apply_batch(batch).map_err(|e| layout::fault(&e))?;
-        self.db.flush().map_err(|e| layout::fault(&e))?;
-        self.syncing.sync().map_err(|e| RowsFault { why: format!("the file cannot be synced: {e}") })?;
-        self.flights.land();
+        let [journal, _] = &mut self.journals;
+        if let Err(error) = journal.append(&group, self.revision) {
+            let fault = RowsFault { why: format!("the journal cannot be written: {error}") };
+            self.ended(fault.clone(), Some(group));
+            return Err(fault);
+        }
+        let generation = journal.generation();
+        self.ahead.add(generation, group);
         self.groups.landed(jobs.len(), begun.elapsed());
         Ok(outcomes)
+    }
+
+    /// Lets the files take turns where the one is full and the other settled.
+    fn turn(&mut self) -> Result<(), RowsFault> {
+        let [journal, _] = &self.journals;
+        let bytes = journal.bytes();
+        if bytes >= self.sizes.complete_bytes && self.settling.is_free(bytes >= self.sizes.wait_bytes)? {
+            self.complete(false)?;
+        }
+        Ok(())
+    }
+
+    /// Has what is being written settled, and goes on in the other file.
+    fn complete(&mut self, must_wait: bool) -> Result<(), RowsFault> {
+        if !self.settling.is_free(must_wait)? {
+            return Ok(());
+        }
+        self.journals.reverse();
+        let [next, complete] = &mut self.journals;
+        next.begin(complete.generation() + 1);
+        self.settling.settle(Complete { generation: complete.generation(), revision: self.revision })
     }
 }
 
 /// What is committed, and above it what this group is about to commit.
 struct Overlay<'a> {
     db: &'a Db,
+    ahead: &'a Ahead,
     group: &'a Changes,
     /// A read that failed is ours and ends everything; a batch that fails is its caller's and does not.
     failed: Cell<Option<RowsFault>>,
@@ -188,6 +224,9 @@ impl View for Overlay<'_> {
     fn get(&self, key: &[u8]) -> Result<Option<Kept>, RowsFault> {
         if let Some(changed) = self.group.get(key) {
             return Ok(changed.clone());
+        }
+        if let Some(ahead) = self.ahead.get(key) {
+            return Ok(ahead);
         }
         layout::get(self.db, key).inspect_err(|fault| self.failed.set(Some(fault.clone())))
     }

@@ -5,13 +5,13 @@
 //! leaf comes near. A piece is named by the revision that wrote it and never changes, so a reader that finds one missing knows that
 //! the row was written anew, and reads again.
 //!
-//! It must not decide anything: what is written is what the guard made of a batch.
+//! It must not decide anything: what is written is what the guard made of batches, in the order of the journal.
 
 use ::sled::{Batch, Db, IVec};
 use bytes::Bytes;
-use jackfield_domain::ports::rows::{Kept, Page, RowsFault};
+use jackfield_domain::ports::rows::{Kept, RowsFault};
 
-use crate::backend::guard::Changes;
+use super::ahead::Covering;
 use crate::keys;
 
 /// Largest piece: twenty of them with their keys are below sled's 128 KiB.
@@ -22,6 +22,8 @@ const ROW: u8 = b'r';
 const PIECE: u8 = b'p';
 /// The last revision that was given.
 const REVISION: &[u8] = b"m";
+/// The last generation of the journal that is settled.
+const GENERATION: &[u8] = b"g";
 /// A writer can overtake a reader of a large row this often before something else must be wrong.
 const OVERTAKEN_MAX: usize = 10_000;
 
@@ -83,48 +85,68 @@ fn whole(db: &Db, key: &[u8], entry: &IVec) -> Result<Option<Kept>, RowsFault> {
 }
 
 /// Rows of a range, in order.
-pub(super) fn scan(db: &Db, from: &[u8], to: &[u8], limit: usize, newest_first: bool) -> Result<Page, RowsFault> {
+pub(super) fn scan(db: &Db, from: &[u8], to: &[u8], newest_first: bool) -> impl Iterator<Item = Result<(Vec<u8>, Kept), RowsFault>> {
     let mut entries = db.range(row_entry(from)..row_entry(to));
-    let mut page = Page::new();
-    while page.len() < limit {
-        let Some(next) = (if newest_first { entries.next_back() } else { entries.next() }) else { break };
-        let (entry, found) = next.map_err(|e| fault(&e))?;
-        let key = entry.strip_prefix(&[ROW]).unwrap_or_default().to_vec();
-        let kept = match whole(db, &key, &found)? {
-            Some(kept) => Some(kept),
-            None => get(db, &key)?,
-        };
-        page.extend(kept.map(|kept| (key, kept)));
-    }
-    Ok(page)
+    std::iter::from_fn(move || {
+        loop {
+            let next = if newest_first { entries.next_back() } else { entries.next() };
+            let found = next?.map_err(|e| fault(&e)).and_then(|(entry, found)| {
+                let key = entry.strip_prefix(&[ROW]).unwrap_or_default().to_vec();
+                let kept = match whole(db, &key, &found)? {
+                    Some(kept) => Some(kept),
+                    None => get(db, &key)?,
+                };
+                Ok(kept.map(|kept| (key, kept)))
+            });
+            if let Some(found) = found.transpose() {
+                return Some(found);
+            }
+        }
+    })
 }
 
-/// The last revision that was ever given.
-pub(super) fn last_revision(db: &Db) -> Result<u64, RowsFault> {
-    match db.get(REVISION).map_err(|e| fault(&e))? {
+/// How far what is settled reaches.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Reached {
+    /// The last revision that was given.
+    pub revision: u64,
+    /// The last generation of the journal.
+    pub generation: u64,
+}
+
+/// How far what is here reaches.
+pub(super) fn reached(db: &Db) -> Result<Reached, RowsFault> {
+    let number = |entry: &[u8]| match db.get(entry).map_err(|e| fault(&e))? {
         None => Ok(0),
         Some(found) => {
-            let bytes: [u8; 8] = (&*found).try_into().map_err(|_| RowsFault { why: "the last revision is damaged".to_owned() })?;
+            let bytes: [u8; 8] = (&*found).try_into().map_err(|_| RowsFault { why: "what it says of its end is damaged".to_owned() })?;
             Ok(u64::from_be_bytes(bytes))
         }
-    }
+    };
+    Ok(Reached { revision: number(REVISION)?, generation: number(GENERATION)? })
 }
 
-/// What sled has to do for these changes.
-pub(super) fn batch(db: &Db, changes: &Changes, revision: u64) -> Result<Batch, RowsFault> {
+/// What sled has to do for these rows, and to say that it reaches so far.
+pub(super) fn batch(db: &Db, rows: &[Covering], reached: Option<Reached>) -> Result<Batch, RowsFault> {
     let mut batch = Batch::default();
-    for (key, kept) in changes {
+    for (key, kept) in rows {
         let entry = row_entry(key);
-        if let Some(old) = db.get(&entry).map_err(|e| fault(&e))? {
-            let (revision, pieces, _) = parse(key, &old)?;
+        let old = db.get(&entry).map_err(|e| fault(&e))?;
+        if let Some(old) = &old {
+            let (revision, pieces, _) = parse(key, old)?;
             (0..pieces).for_each(|at| batch.remove(piece_entry(revision, at)));
         }
         match kept {
             Some(kept) => put(&mut batch, key, entry, kept)?,
-            None => batch.remove(entry),
+            None if old.is_some() => batch.remove(entry),
+            // It came and went within a generation, as what stands only while a call is live often does.
+            None => {}
         }
     }
-    batch.insert(REVISION, &revision.to_be_bytes());
+    if let Some(Reached { revision, generation }) = reached {
+        batch.insert(REVISION, &revision.to_be_bytes());
+        batch.insert(GENERATION, &generation.to_be_bytes());
+    }
     Ok(batch)
 }
 

@@ -1,16 +1,19 @@
 //! Keeps rows in sled, made durable by our own syncs, and shows nobody what a power cut could still take back.
 //!
-//! `opening` opens a folder with care, `committer` is the one thread that writes, `layout` says how a row lies in sled. Reads go to
-//! sled directly; where they meet a row whose group is not on the disk yet, they wait for it, because an answer that is built on
-//! such a row would acknowledge it.
+//! `opening` opens a folder with care, `committer` is the one thread that acknowledges, once `journal` has it on the disk; what is there is
+//! `ahead` of sled until `settler` has taken it there, and `layout` says how a row lies in sled. Reads look ahead first and then into sled.
 //!
-//! Nothing but the committer may ever write to the database.
+//! Nothing but the settler may ever write to the database.
 
+mod ahead;
 mod committer;
+mod health;
+mod journal;
 mod layout;
 mod opening;
+mod settler;
 
-pub(crate) use committer::Syncing;
+pub(crate) use committer::{Sizes, Syncing};
 
 use std::fs::File;
 use std::path::Path;
@@ -23,13 +26,20 @@ use jackfield_domain::ports::BoxFuture;
 use jackfield_domain::ports::rows::{Batch, CommitError, Kept, Page, Rows, RowsFault};
 use tokio::sync::{mpsc, oneshot};
 
-use self::committer::{Committer, FileSync, Flights, Job};
+use self::ahead::Ahead;
+use self::committer::{Committer, FileSync, Job, Settling};
+use self::health::Health;
+use self::settler::Settler;
 use super::groups::Groups;
-use super::guard::Changes;
 use crate::fault::StoreFault;
 
 /// Batches that may wait for the committer. One group takes as many; whoever comes later waits at the door.
 const QUEUE_MAX: usize = 1_024;
+/// Four megabytes are some thousand events: their rows meet in sled's leaves, of which each is then written once. What is in both files is in
+/// memory as well, and read again after a kill.
+const SIZES: Sizes = Sizes { complete_bytes: 4 * 1024 * 1024, wait_bytes: 32 * 1024 * 1024 };
+/// Memory that rows on their way to sled take at most: what is in both files, and as much for keys and for finding them.
+pub(crate) const AHEAD_BYTES_MAX: u64 = 2 * 2 * SIZES.wait_bytes;
 /// sled's threads keep its file for a moment after the database is closed; so often is asked whether they have let go,
 const RELEASE_ASKED_MAX: u32 = 1_000;
 /// and so long is waited in between: five seconds in all, where a millisecond is usual.
@@ -39,9 +49,10 @@ const RELEASE_WAIT_MS: u64 = 5;
 pub(crate) struct Sled {
     /// None once it is closed.
     open: RwLock<Option<Opened>>,
+    ahead: Arc<Ahead>,
     queue: Mutex<Option<mpsc::Sender<Job>>>,
-    committer: Mutex<Option<JoinHandle<()>>>,
-    flights: Flights,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    health: Health,
     groups: Arc<Groups>,
 }
 
@@ -56,27 +67,42 @@ struct Opened {
 impl Sled {
     /// Opens the folder, or makes it.
     pub(crate) fn open(dir: &Path) -> Result<Self, StoreFault> {
-        Self::open_with(dir, |file| Box::new(FileSync(file)))
+        Self::open_with(dir, SIZES, |_, file| Box::new(FileSync(file)))
     }
 
-    /// Opens the folder with another way of syncing its file: the power-cut test watches, and its negative control leaves it out.
-    pub(crate) fn open_with(dir: &Path, syncing: impl FnOnce(File) -> Box<dyn Syncing>) -> Result<Self, StoreFault> {
-        let opening::Parts { db, lock, file } = opening::open(dir)?;
-        let unusable = |why: String| StoreFault::Open { dir: dir.to_owned(), why };
-        let revision = layout::last_revision(&db).map_err(|fault| unusable(fault.why))?;
-        let own = file.try_clone().map_err(|e| unusable(e.to_string()))?;
-        let flights = Flights::default();
+    /// Opens the folder with other sizes and another way of syncing its files, which are named by their paths within it: the power-cut test
+    /// watches, and its negative control leaves it out.
+    pub(crate) fn open_with(dir: &Path, sizes: Sizes, syncing: impl FnMut(&str, File) -> Box<dyn Syncing>) -> Result<Self, StoreFault> {
+        let opening::Parts { settled, journals, revision, lock, file } = opening::open(dir, syncing)?;
+        let db = settled.db.clone();
+        let (ahead, health, groups, haste) = (Arc::<Ahead>::default(), Health::default(), Arc::<Groups>::default(), Arc::default());
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
-        let groups = Arc::new(Groups::default());
-        let syncing = syncing(file);
-        let committer = Committer { db: db.clone(), jobs, syncing, revision, flights: flights.clone(), groups: Arc::clone(&groups) };
-        let thread = std::thread::Builder::new().name("committer".to_owned()).spawn(move || committer.run());
-        let thread = thread.map_err(|e| unusable(format!("the committer's thread cannot be started: {e}")))?;
+        let (to_settle, complete) = std::sync::mpsc::channel();
+        let (settled_one, done) = std::sync::mpsc::channel();
+        let settling = Settling { complete: to_settle, done, haste: Arc::clone(&haste), is_busy: false };
+        let settler = Settler { settled, ahead: Arc::clone(&ahead), complete, done: settled_one, haste, health: health.clone() };
+        let committer = Committer {
+            db: db.clone(),
+            jobs,
+            journals,
+            ahead: Arc::clone(&ahead),
+            settling,
+            sizes,
+            revision,
+            health: health.clone(),
+            groups: Arc::clone(&groups),
+        };
+        let thread = |name: &str, run: Box<dyn FnOnce() + Send>| {
+            let started = std::thread::Builder::new().name(name.to_owned()).spawn(run);
+            started.map_err(|e| StoreFault::Open { dir: dir.to_owned(), why: format!("the {name}'s thread cannot be started: {e}") })
+        };
+        let threads = vec![thread("settler", Box::new(|| settler.run()))?, thread("committer", Box::new(|| committer.run()))?];
         Ok(Self {
-            open: RwLock::new(Some(Opened { db, lock, file: own })),
+            open: RwLock::new(Some(Opened { db, lock, file })),
+            ahead,
             queue: Mutex::new(Some(queue)),
-            committer: Mutex::new(Some(thread)),
-            flights,
+            threads: Mutex::new(threads),
+            health,
             groups,
         })
     }
@@ -91,11 +117,6 @@ impl Sled {
         read(&open.as_ref().ok_or_else(closed)?.db)
     }
 
-    /// What was read may be acknowledged once the group that may have written it is on the disk.
-    async fn shown<T>(&self, read: T, is_touched: impl Fn(&Changes) -> bool) -> Result<T, RowsFault> {
-        self.flights.landed(is_touched).await.map(|()| read)
-    }
-
     async fn submit(&self, batch: Batch) -> Result<(), CommitError> {
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or_else(closed)?;
         let (done, outcome) = oneshot::channel();
@@ -105,7 +126,7 @@ impl Sled {
     }
 
     fn stopped(&self) -> RowsFault {
-        self.flights.health().err().unwrap_or_else(closed)
+        self.health.health().err().unwrap_or_else(closed)
     }
 }
 
@@ -130,8 +151,8 @@ fn closed() -> RowsFault {
 impl Rows for Sled {
     fn get<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Result<Option<Kept>, RowsFault>> {
         Box::pin(async move {
-            let kept = self.read(|db| layout::get(db, key))?;
-            self.shown(kept, |changes| changes.contains_key(key)).await
+            self.health.is_known(|in_doubt| in_doubt.contains_key(key))?;
+            self.read(|db| self.ahead.get(key).map_or_else(|| layout::get(db, key), Ok))
         })
     }
 
@@ -140,8 +161,12 @@ impl Rows for Sled {
             if from >= to {
                 return Ok(Page::new());
             }
-            let page = self.read(|db| layout::scan(db, from, to, limit, newest_first))?;
-            self.shown(page, |changes| changes.keys().any(|key| from <= key.as_slice() && key.as_slice() < to)).await
+            self.health.is_known(|in_doubt| in_doubt.keys().any(|key| from <= key.as_slice() && key.as_slice() < to))?;
+            self.read(|db| {
+                // Ahead first: a row that is let go meanwhile is in sled by then.
+                let ahead = self.ahead.range(from, to, limit, newest_first);
+                ahead::merged(ahead, layout::scan(db, from, to, newest_first), limit, newest_first)
+            })
         })
     }
 
@@ -150,25 +175,24 @@ impl Rows for Sled {
     }
 
     fn health(&self) -> Result<(), RowsFault> {
-        self.flights.health()?;
+        self.health.health()?;
         self.read(|_| Ok(()))
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), RowsFault>> {
         Box::pin(async move {
             drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
-            let thread = self.committer.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(thread) = thread {
-                let ended = tokio::task::spawn_blocking(move || thread.join().is_ok()).await;
-                if !ended.unwrap_or(false) {
-                    return Err(RowsFault { why: "the committer ended in disorder".to_owned() });
-                }
+            let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+            let ended =
+                tokio::task::spawn_blocking(move || threads.into_iter().filter_map(|thread| thread.join().err()).count() == 0).await;
+            if !ended.unwrap_or(false) {
+                return Err(RowsFault { why: "a thread of the store ended in disorder".to_owned() });
             }
             let opened = self.open.write().unwrap_or_else(PoisonError::into_inner).take();
             if let Some(opened) = opened {
                 release(opened).await;
             }
-            self.flights.health()
+            self.health.health()
         })
     }
 }

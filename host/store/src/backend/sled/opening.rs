@@ -2,7 +2,8 @@
 //!
 //! What sled finds on opening becomes the ground on which later writes stand, and it writes a snapshot of it. After a mere crash
 //! that ground may still be in the system's cache only; so it is synced before sled looks, and again after sled has written its own
-//! files, which it does not always sync. An unfinished snapshot is removed: sled would take it for the newest.
+//! files, which it does not always sync. An unfinished snapshot is removed: sled would take it for the newest. Then what a kill left in the
+//! journal is settled, and the journal begins anew.
 //!
 //! sled may panic over a damaged file; that becomes a fault that says what to do. It must not repair anything.
 
@@ -13,11 +14,22 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use ::sled::{Config, Db};
+use jackfield_domain::ports::rows::RowsFault;
 
+use super::committer::{FileSync, Syncing};
+use super::journal::{self, Found, Journal};
+use super::layout::{self, Reached};
+use super::settler::Settled;
 use crate::fault::StoreFault;
 
 /// Folder of the database within the data directory.
 pub(super) const FOLDER: &str = "rows";
+/// Sled's file.
+const DATABASE: &str = "rows/db";
+/// Folder of the journal.
+const JOURNAL_FOLDER: &str = "journal";
+/// Its files.
+const JOURNALS: [&str; 2] = ["journal/0", "journal/1"];
 /// Held by the process that has the directory open.
 const LOCK: &str = "lock";
 /// sled's cache of pages. Rows are small and the working set is the running contacts: what grows beyond is read again.
@@ -41,29 +53,74 @@ const NETWORK: &str = "it is a network mount, whose locks and syncs are not depe
 
 /// What opening gives.
 pub(super) struct Parts {
-    pub db: Db,
+    pub settled: Settled,
+    /// The one that is written to, and the other.
+    pub journals: [Journal; 2],
+    pub revision: u64,
     pub lock: File,
-    /// Our own handle of sled's file, for syncing.
+    /// Our own handle of sled's file, to see when it is let go.
     pub file: File,
 }
 
-/// Opens the directory, or makes it.
-pub(super) fn open(dir: &Path) -> Result<Parts, StoreFault> {
+/// Opens the directory, or makes it. `syncing` gives what brings a file to the disk, by its path within the directory; it is asked when
+/// everything that is there is on the disk.
+pub(super) fn open(dir: &Path, mut syncing: impl FnMut(&str, File) -> Box<dyn Syncing>) -> Result<Parts, StoreFault> {
     let unusable = |why: String| StoreFault::Open { dir: dir.to_owned(), why };
     let io_failed = |what: &str, e: &io::Error| unusable(format!("{what}: {e}"));
-    let folder = dir.join(FOLDER);
-    DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(&folder).map_err(|e| io_failed("it cannot be made", &e))?;
+    let (folder, journal_folder) = (dir.join(FOLDER), dir.join(JOURNAL_FOLDER));
+    for folder in [&folder, &journal_folder] {
+        DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder).map_err(|e| io_failed("it cannot be made", &e))?;
+    }
     if let Some(refused) = refused_filesystem(&folder).map_err(|e| io_failed("its filesystem cannot be asked", &e))? {
         return Err(unusable(refused));
     }
     let lock = lock(dir).map_err(|why| {
         unusable(why.unwrap_or_else(|| "another jackfield uses it; stop that one, or choose another directory".to_owned()))
     })?;
-    prepare(&folder).map_err(|e| io_failed("its files cannot be synced before opening", &e))?;
+    prepare(&folder).and_then(|()| sync_all(&journal_folder)).map_err(|e| io_failed("its files cannot be synced before opening", &e))?;
     let db = open_database(&folder).map_err(unusable)?;
-    sync_all(&folder).and_then(|()| sync_above(&folder)).map_err(|e| io_failed("its files cannot be synced", &e))?;
-    let file = OpenOptions::new().write(true).open(folder.join("db")).map_err(|e| io_failed("sled's file cannot be opened", &e))?;
-    Ok(Parts { db, lock, file })
+    let file = || OpenOptions::new().write(true).open(dir.join(DATABASE)).map_err(|e| io_failed("sled's file cannot be opened", &e));
+    let mut settled = Settled { db, syncing: Box::new(FileSync(file()?)) };
+    let reached = settle(dir, &mut settled).map_err(unusable)?;
+    let emptied = JOURNALS.map(|name| File::create(dir.join(name)).map_err(|e| io_failed("its journal cannot be written", &e)));
+    for folder in [&folder, &journal_folder] {
+        sync_all(folder).and_then(|()| sync_above(folder)).map_err(|e| io_failed("its files cannot be synced", &e))?;
+    }
+    settled.syncing = syncing(DATABASE, file()?);
+    let [first, second] = emptied;
+    let mut journal = |name: &str, file: File| {
+        let own = file.try_clone().map_err(|e| io_failed("its journal cannot be written", &e))?;
+        Ok::<_, StoreFault>(Journal::new(file, syncing(name, own)))
+    };
+    let [first_name, second_name] = JOURNALS;
+    let mut journals = [journal(first_name, first?)?, journal(second_name, second?)?];
+    if let Some(first) = journals.first_mut() {
+        first.begin(reached.generation + 1);
+    }
+    Ok(Parts { settled, journals, revision: reached.revision, lock, file: file()? })
+}
+
+/// Settles what was left in the journal, in order; says how far that reaches.
+fn settle(dir: &Path, settled: &mut Settled) -> Result<Reached, String> {
+    let advice = "restore the directory from a backup; keep this directory for inspection";
+    let mut reached = layout::reached(&settled.db).map_err(|RowsFault { why }| why)?;
+    let mut left: Vec<Found> = Vec::new();
+    for name in JOURNALS {
+        let bytes = match fs::read(dir.join(name)) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(format!("its journal cannot be read: {error}")),
+        };
+        left.extend(journal::read(&bytes, reached.generation).map_err(|why| format!("{name} is damaged: {why}; {advice}"))?);
+    }
+    left.sort_by_key(|found| found.generation);
+    for Found { generation, revision, changes } in left {
+        let rows: Vec<_> = changes.into_iter().collect();
+        tracing::info!(rows = rows.len(), "what was in the journal is settled");
+        settled.take(generation, revision, &rows, |_, _| {}).map_err(|RowsFault { why }| why)?;
+        reached = Reached { revision: revision.max(reached.revision), generation };
+    }
+    Ok(reached)
 }
 
 fn open_database(folder: &Path) -> Result<Db, String> {

@@ -90,7 +90,7 @@ impl Syncing for Switch {
 async fn after_a_failed_sync_nothing_is_acknowledged_any_more() {
     let dir = tempfile::tempdir().unwrap();
     let fails = Arc::new(AtomicBool::new(false));
-    let rows = Sled::open_with(dir.path(), |_| Box::new(Switch { fails: Arc::clone(&fails) })).unwrap();
+    let rows = Sled::open_with(dir.path(), SIZES, |_, _| Box::new(Switch { fails: Arc::clone(&fails) })).unwrap();
     rows.commit(put(b"a", "1")).await.unwrap();
     fails.store(true, Ordering::SeqCst);
     assert!(matches!(rows.commit(put(b"a", "2")).await, Err(CommitError::Fault(_))));
@@ -102,51 +102,142 @@ async fn after_a_failed_sync_nothing_is_acknowledged_any_more() {
     assert_eq!(rows.get(b"b").await.unwrap(), None);
 }
 
-struct Gate(std::sync::mpsc::Receiver<()>);
+struct Gate {
+    reached: std::sync::mpsc::Sender<()>,
+    open: std::sync::mpsc::Receiver<()>,
+}
 
 impl Syncing for Gate {
     fn sync(&mut self) -> io::Result<()> {
-        self.0.recv().map_err(io::Error::other)
+        self.reached.send(()).map_err(io::Error::other)?;
+        self.open.recv().map_err(io::Error::other)
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_is_shown_what_is_not_on_the_disk_yet() {
     let dir = tempfile::tempdir().unwrap();
-    let (open, gate) = std::sync::mpsc::channel();
-    let rows = Arc::new(Sled::open_with(dir.path(), |_| Box::new(Gate(gate))).unwrap());
+    let ((reached, is_reached), (open, gate)) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());
+    let mut gate = Some(Gate { reached, open: gate });
+    let syncing = |name: &str, file: File| -> Box<dyn Syncing> {
+        match gate.take_if(|_| name == "journal/0") {
+            Some(gate) => Box::new(gate),
+            None => Box::new(FileSync(file)),
+        }
+    };
+    let rows = Arc::new(Sled::open_with(dir.path(), SIZES, syncing).unwrap());
     let writer = tokio::spawn({
         let rows = Arc::clone(&rows);
         async move { rows.commit(put(b"a", "1")).await }
     });
-    // Once sled has it, the group waits at the gate.
-    while rows.read(|db| layout::get(db, b"a")).unwrap().is_none() {
-        tokio::task::yield_now().await;
-    }
-    let synced = Arc::new(AtomicBool::new(false));
-    let readers: Vec<_> = (0..2)
-        .map(|way| {
-            let (rows, synced) = (Arc::clone(&rows), Arc::clone(&synced));
-            tokio::spawn(async move {
-                let found = match way {
-                    0 => rows.get(b"a").await.unwrap().is_some(),
-                    _ => !rows.scan(b"a", b"b", 9, false).await.unwrap().is_empty(),
-                };
-                (found, synced.load(Ordering::SeqCst))
-            })
-        })
-        .collect();
-    assert_eq!(rows.get(b"other").await.unwrap(), None, "whoever reads elsewhere does not wait");
-    // Time enough for a reader that does not wait to come back too early.
-    for _ in 0..1_000 {
-        tokio::task::yield_now().await;
-    }
-    synced.store(true, Ordering::SeqCst);
+    // It is written, and the group waits at the gate.
+    is_reached.recv().unwrap();
+    assert!(std::fs::metadata(dir.path().join("journal/0")).unwrap().len() > 0);
+    assert_eq!(rows.get(b"a").await.unwrap(), None);
+    assert_eq!(rows.scan(b"a", b"b", 9, false).await.unwrap(), []);
+    assert!(!writer.is_finished());
     open.send(()).unwrap();
-    for reader in readers {
-        assert_eq!(reader.await.unwrap(), (true, true), "found, and not before the sync");
-    }
     writer.await.unwrap().unwrap();
+    assert!(rows.get(b"a").await.unwrap().is_some());
+    assert_eq!(rows.scan(b"a", b"b", 9, false).await.unwrap().len(), 1);
+}
+
+/// So small that whatever is written is soon settled.
+const SMALL: Sizes = Sizes { complete_bytes: 4_096, wait_bytes: 16_384 };
+
+fn plain(_: &str, file: File) -> Box<dyn Syncing> {
+    Box::new(FileSync(file))
+}
+
+/// As a kill leaves it: a copy that was made while it was open. Nobody writes meanwhile.
+fn killed(dir: &TempDir) -> TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for folder in ["rows", "rows/blobs", "journal"] {
+        std::fs::create_dir_all(copy.path().join(folder)).unwrap();
+        for entry in std::fs::read_dir(dir.path().join(folder)).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_file() {
+                std::fs::copy(entry.path(), copy.path().join(folder).join(entry.file_name())).unwrap();
+            }
+        }
+    }
+    copy
+}
+
+async fn numbers(rows: &Sled) -> Vec<(Vec<u8>, Bytes, u64)> {
+    let page = rows.scan(b"a", b"z", usize::MAX, false).await.unwrap();
+    page.into_iter().map(|(key, kept)| (key, kept.value, kept.revision)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_is_there_after_a_kill_whether_it_was_settled_or_not() {
+    for sizes in [SIZES, SMALL] {
+        let dir = tempfile::tempdir().unwrap();
+        let rows = Sled::open_with(dir.path(), sizes, plain).unwrap();
+        for round in 0..200_u32 {
+            let key = format!("k{}", round % 37).into_bytes();
+            match round % 11 {
+                10 => rows.commit(Batch { writes: vec![Write::Delete { key, expect: Expect::Anything }] }).await.unwrap(),
+                9 => rows.commit(put(&key, vec![1; 9_000])).await.unwrap(),
+                _ => rows.commit(put(&key, round.to_string())).await.unwrap(),
+            }
+        }
+        let before = numbers(&rows).await;
+        assert!(before.len() > 20);
+        let left = killed(&dir);
+        let again = Sled::open_with(left.path(), sizes, plain).unwrap();
+        assert_eq!(numbers(&again).await, before);
+        let last = before.iter().map(|(_, _, revision)| *revision).max().unwrap();
+        again.commit(put(b"new", "1")).await.unwrap();
+        assert!(again.get(b"new").await.unwrap().unwrap().revision > last, "a revision never comes back");
+        rows.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_closed_directory_keeps_nothing_in_its_journal() {
+    let dir = tempfile::tempdir().unwrap();
+    let rows = Sled::open(dir.path()).unwrap();
+    rows.commit(put(b"a", "1")).await.unwrap();
+    assert!(rows.read(|db| layout::get(db, b"a")).unwrap().is_none(), "it is ahead");
+    rows.close().await.unwrap();
+    std::fs::remove_dir_all(dir.path().join("journal")).unwrap();
+    assert!(Sled::open(dir.path()).unwrap().get(b"a").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_damaged_journal_is_a_fault_that_names_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let rows = Sled::open(dir.path()).unwrap();
+    for value in ["1", "2", "3"] {
+        rows.commit(put(b"a", value)).await.unwrap();
+    }
+    let left = killed(&dir);
+    let journal = left.path().join("journal/0");
+    let mut bytes = std::fs::read(&journal).unwrap();
+    bytes[50] ^= 1;
+    std::fs::write(&journal, bytes).unwrap();
+    let why = Sled::open(left.path()).err().unwrap().to_string();
+    assert!(why.contains("journal/0 is damaged") && why.contains("backup"), "{why}");
+    assert!(!std::fs::read(&journal).unwrap().is_empty(), "it is kept");
+}
+
+#[tokio::test]
+async fn where_sled_cannot_be_synced_nothing_is_acknowledged_any_more_and_what_was_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let fails = Arc::new(AtomicBool::new(true));
+    let syncing = |name: &str, file: File| -> Box<dyn Syncing> {
+        if name == "rows/db" { Box::new(Switch { fails: Arc::clone(&fails) }) } else { Box::new(FileSync(file)) }
+    };
+    let rows = Sled::open_with(dir.path(), SMALL, syncing).unwrap();
+    let mut acknowledged = 0_u32;
+    while rows.commit(put(format!("k{acknowledged}").as_bytes(), vec![0; 512])).await.is_ok() {
+        acknowledged += 1;
+        assert!(acknowledged < 10_000, "it never ends");
+    }
+    let why = rows.health().unwrap_err().to_string();
+    assert!(why.contains("sled's file cannot be synced"), "{why}");
+    assert!(acknowledged >= 8);
+    assert_eq!(rows.scan(b"k", b"l", usize::MAX, false).await.unwrap().len(), usize::try_from(acknowledged).unwrap());
 }
 
 fn files_of_sleds_own(dir: &Path) -> usize {
@@ -180,7 +271,8 @@ async fn no_page_grows_so_large_that_sled_keeps_it_in_a_file_that_it_never_syncs
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_row_is_read_whole_while_it_is_written_anew() {
     let dir = tempfile::tempdir().unwrap();
-    let rows = Arc::new(Sled::open(dir.path()).unwrap());
+    // What is written at once is settled at once, under the reader's eyes.
+    let rows = Arc::new(Sled::open_with(dir.path(), SMALL, plain).unwrap());
     rows.commit(put(b"a", vec![0; 50_000])).await.unwrap();
     let writer = tokio::spawn({
         let rows = Arc::clone(&rows);
@@ -196,6 +288,8 @@ async fn a_large_row_is_read_whole_while_it_is_written_anew() {
         tokio::task::yield_now().await;
     }
     writer.await.unwrap();
+    rows.close().await.unwrap();
+    let rows = Sled::open(dir.path()).unwrap();
     let pieces = rows.read(|db| Ok(db.scan_prefix(b"p").count())).unwrap();
     assert_eq!(pieces, 5, "pieces of values that are gone are gone");
 }
