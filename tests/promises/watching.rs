@@ -288,6 +288,7 @@ async fn metrics_are_for_whoever_runs_the_platform_and_count_what_happened() {
         "jackfield_process_open_files",
         "jackfield_process_maps",
         "jackfield_store_commit_seconds_count",
+        "jackfield_store_ahead_bytes",
         "jackfield_artifact_bytes",
     ] {
         assert!(value(&text, series).is_some_and(|value| value > 0.0), "{series} in\n{text}");

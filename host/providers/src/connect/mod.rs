@@ -160,11 +160,12 @@ impl Provider for Connect {
             500.. => ("ServiceException", "the function cannot answer now"),
             _ => ("InvalidRequestContentException", "the request cannot be read"),
         };
+        let whose = if status >= 500 { "Service" } else { "User" };
         let headers = vec![("x-amzn-errortype".to_owned(), kind.to_owned())];
         Reply {
             status,
             headers,
-            ..Reply::ok("application/json", json!({ "Type": "User", "Message": message, "message": message }).to_string())
+            ..Reply::ok("application/json", json!({ "Type": whose, "Message": message, "message": message }).to_string())
         }
     }
 }

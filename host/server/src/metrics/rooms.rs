@@ -124,6 +124,9 @@ fn of_the_store(now: &mut Registry, app: &App) {
     counter(now, "captures_lost", "Captures that could not be put", captures.lost);
     gauge(now, "store_healthy", "1 while the store acknowledges", u64::from(app.store.health().is_ok()));
     if let Some(figures) = app.store.groups() {
+        gauge(now, "store_ahead_bytes", "Bytes of the journal that are not settled", figures.ahead_bytes);
+        counter(now, "store_waits", "Times that commits waited until something was settled", figures.waits);
+        counter(now, "store_waited_ms", "Milliseconds that they waited", figures.waited_us / 1_000);
         now.register_collector(Box::new(Groups(figures)));
     }
 }

@@ -1,4 +1,4 @@
-//! Counts the committer's groups: how many, how large, how long, for whoever watches the disk.
+//! Counts the committer's groups: how many, how large, how long, and what of them is still ahead of sled, for whoever watches the disk.
 //!
 //! The committer counts, [`crate::Store::groups`] shows. Plain numbers in fixed buckets, because the store knows no metrics and one
 //! thread counts for all.
@@ -24,6 +24,12 @@ pub struct GroupFigures {
     pub by_time: Vec<(u64, u64)>,
     /// The same by batches.
     pub by_size: Vec<(u64, u64)>,
+    /// Bytes of the journal that are not settled.
+    pub ahead_bytes: u64,
+    /// How often the committer had to wait until something was settled.
+    pub waits: u64,
+    /// Microseconds that it waited.
+    pub waited_us: u64,
 }
 
 /// Where the committer counts.
@@ -33,6 +39,9 @@ pub(crate) struct Groups {
     took_us: AtomicU64,
     by_time: [AtomicU64; TIMES_US.len()],
     by_size: [AtomicU64; SIZES.len()],
+    ahead_bytes: AtomicU64,
+    waits: AtomicU64,
+    waited_us: AtomicU64,
 }
 
 impl Groups {
@@ -43,6 +52,17 @@ impl Groups {
         self.took_us.fetch_add(took_us, Ordering::Relaxed);
         count(&self.by_time, &TIMES_US, took_us);
         count(&self.by_size, &SIZES, batches);
+    }
+
+    /// So much of the journal is not settled.
+    pub(crate) fn ahead(&self, bytes: u64) {
+        self.ahead_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    /// The committer has waited for what is settled.
+    pub(crate) fn waited(&self, took: Duration) {
+        self.waits.fetch_add(1, Ordering::Relaxed);
+        self.waited_us.fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     pub(crate) fn figures(&self) -> GroupFigures {
@@ -56,6 +76,9 @@ impl Groups {
             took_us: self.took_us.load(Ordering::Relaxed),
             by_time,
             by_size: read(&self.by_size, &SIZES),
+            ahead_bytes: self.ahead_bytes.load(Ordering::Relaxed),
+            waits: self.waits.load(Ordering::Relaxed),
+            waited_us: self.waited_us.load(Ordering::Relaxed),
         }
     }
 }

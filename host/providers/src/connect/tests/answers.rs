@@ -204,5 +204,6 @@ fn every_refusal_has_the_words_that_clients_of_aws_know() {
         assert_eq!(refused.status, status);
         assert_eq!(refused.headers, [("x-amzn-errortype".to_owned(), kind.to_owned())]);
         assert!(map(&refused)["message"].as_str().is_some_and(|message| !message.is_empty()), "{status}");
+        assert_eq!(map(&refused)["Type"], if status == 503 { "Service" } else { "User" }, "{status}");
     }
 }

@@ -75,29 +75,32 @@ pub(super) struct Settling {
     pub complete: Sender<Complete>,
     pub done: Receiver<()>,
     pub haste: Arc<Haste>,
-    /// It was given a generation and is not done with it.
-    pub is_busy: bool,
+    pub groups: Arc<Groups>,
+    /// Bytes of the generation that it was given and is not done with.
+    pub busy_with: Option<u64>,
 }
 
 impl Settling {
     /// True where a generation can be given to it: waits, where it must.
     fn is_free(&mut self, must_wait: bool) -> Result<bool, RowsFault> {
-        if !self.is_busy {
-            return Ok(true);
+        if self.busy_with.is_some() && (self.done.try_recv().is_ok() || (must_wait && self.wait()?)) {
+            self.busy_with = None;
         }
-        if must_wait {
-            self.haste.awaited(true);
-            self.done.recv().map_err(|_| ended())?;
-            self.haste.awaited(false);
-            self.is_busy = false;
-        } else if self.done.try_recv().is_ok() {
-            self.is_busy = false;
-        }
-        Ok(!self.is_busy)
+        Ok(self.busy_with.is_none())
     }
 
-    fn settle(&mut self, complete: Complete) -> Result<(), RowsFault> {
-        self.is_busy = true;
+    /// Until it is done.
+    fn wait(&self) -> Result<bool, RowsFault> {
+        let begun = Instant::now();
+        self.haste.awaited(true);
+        self.done.recv().map_err(|_| ended())?;
+        self.haste.awaited(false);
+        self.groups.waited(begun.elapsed());
+        Ok(true)
+    }
+
+    fn settle(&mut self, complete: Complete, bytes: u64) -> Result<(), RowsFault> {
+        self.busy_with = Some(bytes);
         self.complete.send(complete).map_err(|_| ended())
     }
 }
@@ -150,7 +153,7 @@ impl Committer {
                 self.ended(fault, None);
             }
         }
-        if self.health.health().is_ok() && self.complete(true).and_then(|_| self.settling.is_free(true)).is_err() {
+        if self.health.health().is_ok() && self.close().is_err() {
             tracing::error!("what was written last could not be settled; the next start does it");
         }
     }
@@ -194,20 +197,25 @@ impl Committer {
         let [journal, _] = &self.journals;
         let bytes = journal.bytes();
         if bytes >= self.sizes.complete_bytes && self.settling.is_free(bytes >= self.sizes.wait_bytes)? {
-            self.complete(false)?;
+            self.complete()?;
         }
+        self.groups.ahead(bytes + self.settling.busy_with.unwrap_or(0));
         Ok(())
     }
 
     /// Has what is being written settled, and goes on in the other file.
-    fn complete(&mut self, must_wait: bool) -> Result<(), RowsFault> {
-        if !self.settling.is_free(must_wait)? {
-            return Ok(());
-        }
+    fn complete(&mut self) -> Result<(), RowsFault> {
         self.journals.reverse();
         let [next, complete] = &mut self.journals;
         next.begin(complete.generation() + 1);
-        self.settling.settle(Complete { generation: complete.generation(), revision: self.revision })
+        self.settling.settle(Complete { generation: complete.generation(), revision: self.revision }, complete.bytes())
+    }
+
+    /// Has everything settled.
+    fn close(&mut self) -> Result<(), RowsFault> {
+        self.settling.is_free(true)?;
+        self.complete()?;
+        self.settling.is_free(true).map(drop)
     }
 }
 

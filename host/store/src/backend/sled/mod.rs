@@ -79,7 +79,7 @@ impl Sled {
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
         let (to_settle, complete) = std::sync::mpsc::channel();
         let (settled_one, done) = std::sync::mpsc::channel();
-        let settling = Settling { complete: to_settle, done, haste: Arc::clone(&haste), is_busy: false };
+        let settling = Settling { complete: to_settle, done, haste: Arc::clone(&haste), groups: Arc::clone(&groups), busy_with: None };
         let settler = Settler { settled, ahead: Arc::clone(&ahead), complete, done: settled_one, haste, health: health.clone() };
         let committer = Committer {
             db: db.clone(),

@@ -5,6 +5,8 @@
 //! rests as long as the last one took, so that the journal has the disk for at least half of the time; where the committer waits for it,
 //! it does not rest.
 //!
+//! It does not stand behind other threads either: beside guests that fill the processors it would fall behind until everybody waits for it.
+//!
 //! `opening` settles what a kill left in the same way. It must not be stopped by an error: the first one is the end, as a failed sync is.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,9 +28,6 @@ const TURN_ROWS_MAX: usize = 64;
 const TURN_BYTES_SOFT_MAX: usize = 128 * 1024;
 /// The longest rest.
 const REST_MAX: Duration = Duration::from_millis(100);
-
-/// How far it stands behind threads that somebody waits for, as guests of the usual lane do.
-const NICE: i32 = 5;
 
 /// Sled, and what brings its file to the disk.
 pub(super) struct Settled {
@@ -117,8 +116,6 @@ pub(super) struct Settler {
 impl Settler {
     /// Works until no further generation can come, or until an error.
     pub(super) fn run(mut self) {
-        // Where the system does not let it, it runs beside them.
-        let _as_before = rustix::process::nice(NICE);
         while let Ok(complete) = self.complete.recv() {
             let outcome = catch_unwind(AssertUnwindSafe(|| self.settle(&complete)))
                 .unwrap_or_else(|_| Err(RowsFault { why: "sled panicked while it wrote".to_owned() }));

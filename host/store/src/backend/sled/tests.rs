@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use jackfield_domain::ports::rows::{Expect, KEY_BYTES_MAX, VALUE_BYTES_MAX, Write};
@@ -238,6 +238,48 @@ async fn where_sled_cannot_be_synced_nothing_is_acknowledged_any_more_and_what_w
     assert!(why.contains("sled's file cannot be synced"), "{why}");
     assert!(acknowledged >= 8);
     assert_eq!(rows.scan(b"k", b"l", usize::MAX, false).await.unwrap().len(), usize::try_from(acknowledged).unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_sled_does_not_keep_up_commits_wait_and_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let ((reached, is_reached), (open, gate)) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());
+    let mut gate = Some(Gate { reached, open: gate });
+    let syncing = |name: &str, file: File| -> Box<dyn Syncing> {
+        match gate.take_if(|_| name == "rows/db") {
+            Some(gate) => Box::new(gate),
+            None => Box::new(FileSync(file)),
+        }
+    };
+    let rows = Arc::new(Sled::open_with(dir.path(), SMALL, syncing).unwrap());
+    let done = Arc::new(AtomicU64::new(0));
+    let writer = tokio::spawn({
+        let (rows, done) = (Arc::clone(&rows), Arc::clone(&done));
+        async move {
+            for number in 0..100_u8 {
+                rows.commit(put(&[b'k', number], vec![number; 1_000])).await.unwrap();
+                done.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    });
+    is_reached.recv().unwrap();
+    // Sled's first sync hangs: one file is being settled, and the other is filled until it may not be fuller.
+    let most = SMALL.complete_bytes + SMALL.wait_bytes + 4_096;
+    while done.load(Ordering::SeqCst) < 19 {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    assert!(done.load(Ordering::SeqCst) <= most / 1_000, "{} are committed", done.load(Ordering::SeqCst));
+    assert!(rows.groups().figures().ahead_bytes <= most);
+    assert!(rows.get(&[b'k', 0]).await.unwrap().is_some(), "who reads does not wait");
+    // Everybody who comes to the gate from now on finds it open.
+    (0..10_000).for_each(|_| open.send(()).unwrap());
+    writer.await.unwrap();
+    assert!(rows.groups().figures().waits > 0);
+    rows.close().await.unwrap();
+    assert_eq!(Sled::open(dir.path()).unwrap().scan(b"k", b"l", usize::MAX, false).await.unwrap().len(), 100);
 }
 
 fn files_of_sleds_own(dir: &Path) -> usize {
