@@ -44,6 +44,21 @@ impl Figures {
         [500, 990, 999].map(|part| Self::per_mille(&self.plugin, part))
     }
 
+    /// How many had an answer.
+    pub fn answered(&self) -> u64 {
+        (self.plugin.len() + self.fallback.len()) as u64
+    }
+
+    /// Adds what came of another run, which took its own time.
+    pub fn join(&mut self, other: Self) {
+        self.plugin.extend(other.plugin);
+        self.fallback.extend(other.fallback);
+        self.lost.extend(other.lost);
+        self.took += other.took;
+        self.plugin.sort_unstable();
+        self.fallback.sort_unstable();
+    }
+
     /// Answers of the plugin in a second.
     pub fn goodput(&self) -> f64 {
         self.plugin.len() as f64 / self.took.as_secs_f64().max(1e-9)
