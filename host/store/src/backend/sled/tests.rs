@@ -114,18 +114,23 @@ impl Syncing for Gate {
     }
 }
 
+/// Opened so that syncs of that file say that they are reached and wait until they are let through.
+fn gated(dir: &TempDir, sizes: Sizes, file: &str) -> (Arc<Sled>, std::sync::mpsc::Receiver<()>, std::sync::mpsc::Sender<()>) {
+    let ((reached, is_reached), (open, gate)) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());
+    let mut gate = Some(Gate { reached, open: gate });
+    let syncing = |name: &str, own: File| -> Box<dyn Syncing> {
+        match gate.take_if(|_| name == file) {
+            Some(gate) => Box::new(gate),
+            None => Box::new(FileSync(own)),
+        }
+    };
+    (Arc::new(Sled::open_with(dir.path(), sizes, syncing).unwrap()), is_reached, open)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_is_shown_what_is_not_on_the_disk_yet() {
     let dir = tempfile::tempdir().unwrap();
-    let ((reached, is_reached), (open, gate)) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());
-    let mut gate = Some(Gate { reached, open: gate });
-    let syncing = |name: &str, file: File| -> Box<dyn Syncing> {
-        match gate.take_if(|_| name == "journal/0") {
-            Some(gate) => Box::new(gate),
-            None => Box::new(FileSync(file)),
-        }
-    };
-    let rows = Arc::new(Sled::open_with(dir.path(), SIZES, syncing).unwrap());
+    let (rows, is_reached, open) = gated(&dir, SIZES, "journal/0");
     let writer = tokio::spawn({
         let rows = Arc::clone(&rows);
         async move { rows.commit(put(b"a", "1")).await }
@@ -243,15 +248,7 @@ async fn where_sled_cannot_be_synced_nothing_is_acknowledged_any_more_and_what_w
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_sled_does_not_keep_up_commits_wait_and_go_on() {
     let dir = tempfile::tempdir().unwrap();
-    let ((reached, is_reached), (open, gate)) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());
-    let mut gate = Some(Gate { reached, open: gate });
-    let syncing = |name: &str, file: File| -> Box<dyn Syncing> {
-        match gate.take_if(|_| name == "rows/db") {
-            Some(gate) => Box::new(gate),
-            None => Box::new(FileSync(file)),
-        }
-    };
-    let rows = Arc::new(Sled::open_with(dir.path(), SMALL, syncing).unwrap());
+    let (rows, is_reached, open) = gated(&dir, SMALL, "rows/db");
     let done = Arc::new(AtomicU64::new(0));
     let writer = tokio::spawn({
         let (rows, done) = (Arc::clone(&rows), Arc::clone(&done));
