@@ -23,6 +23,7 @@ pub mod process;
 pub mod recycled;
 pub mod reference;
 pub mod replays;
+pub mod slowest;
 pub mod stock;
 pub mod stranger;
 pub mod subject;

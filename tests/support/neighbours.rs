@@ -27,6 +27,7 @@ use crate::line::Line;
 use crate::load::{Figures, Verdict, open_loop};
 use crate::platform::{Operator, Tenancy};
 use crate::process::Process;
+use crate::slowest::{Slowest, Spent};
 
 /// What the quiet tenant's number is.
 const QUIET: &str = "+18005551234";
@@ -81,6 +82,8 @@ pub struct Report {
     pub alone: Figures,
     /// With those who call once in a while.
     pub beside: Attacked,
+    /// Where those of the quiet tenant's calls beside them spent their time that took longer than the p99 alone.
+    pub slow: Spent,
     /// With those who call as fast as they are answered.
     pub flooded: Attacked,
     /// How much later than its wall time each spinning guest was stopped; sorted.
@@ -148,6 +151,7 @@ impl fmt::Display for Report {
         writeln!(f, "  alone                  {}", self.alone)?;
         writeln!(f, "  beside them            {}", self.beside)?;
         writeln!(f, "    its p99, beside over alone: {:.2}", self.ratio())?;
+        writeln!(f, "    slower than the p99 alone: {}", self.slow)?;
         if self.flooded.attacks > 0 {
             writeln!(f, "  in their flood         {}", self.flooded)?;
         }
@@ -184,21 +188,32 @@ pub async fn run(sins: Vec<Sin>, scale: Scale, settings: &str) -> anyhow::Result
     let uploads = uploads.iter().map(Sin::component).collect::<anyhow::Result<Vec<_>>>()?;
     let planted = plant(&operator, "twilio", runs).await?;
     let quiet = line.clone();
-    let call = move |_| call(quiet.clone());
+    let call_as = move |slowest: Option<Slowest>| {
+        let quiet = quiet.clone();
+        move |_| call(quiet.clone(), slowest.clone())
+    };
+    let call = call_as(None);
     open_loop(scale.per_second, Duration::from_secs(1), call.clone()).await?;
     let alone = open_loop(scale.per_second, scale.alone, call.clone()).await?;
 
     let crowd = Crowd { operator: &operator, line: &line, planted: &planted, uploads: &uploads, process: process.id() };
-    let attacked = |every, lasting| crowd.attack(every, open_loop(scale.per_second, lasting, call.clone()), lasting);
-    let beside = attacked(scale.every, scale.beside).await?;
+    let slowest = Slowest::new(operator.elsewhere()?, "quiet", alone.spread()[1]);
+    let watched = open_loop(scale.per_second, scale.beside, call_as(Some(slowest.clone())));
+    let beside = crowd.attack(scale.every, watched, scale.beside).await?;
+    let slow = slowest.spent().await?;
     let stopped_late = stopped_late(&operator, &planted).await?;
-    let flooded = attacked(Duration::ZERO, scale.flooded).await?;
+    let flooded = crowd.attack(Duration::ZERO, open_loop(scale.per_second, scale.flooded, call.clone()), scale.flooded).await?;
     let stuck = stuck(&operator).await?;
-    Ok(Report { attackers: planted.len(), alone, beside, flooded, stopped_late, stuck })
+    Ok(Report { attackers: planted.len(), alone, beside, slow, flooded, stopped_late, stuck })
 }
 
-async fn call(line: Line) -> Verdict {
-    match line.call("+14155550100", QUIET).arrive().await {
+async fn call(line: Line, slowest: Option<Slowest>) -> Verdict {
+    let (call, begun) = (line.call("+14155550100", QUIET), Instant::now());
+    let heard = call.arrive().await;
+    if let Some(slowest) = slowest {
+        slowest.answered(call.sid, begun.elapsed());
+    }
+    match heard {
         Ok(heard) if heard.twiml.first("Gather").is_some() && heard.twiml.said().contains(GREETING) => Verdict::Plugin,
         Ok(heard) if heard.status == 200 && heard.twiml.first("Gather").is_none() => Verdict::Fallback,
         Ok(heard) => Verdict::Lost(format!("status {}: {}", heard.status, String::from_utf8_lossy(&heard.body))),

@@ -1,4 +1,6 @@
-//! Owns the guests' threads: an async runtime for each lane, apart from those of webhooks, admin and timers.
+//! Owns the guests' threads: an async runtime for each lane, apart from those of webhooks, admin and timers. And one for what the host does
+//! by itself while nobody on a call waits: to take an upload in is tens of milliseconds of hashing, mapping and reading, some of it between
+//! two looks at anything else, and on a webhook's thread a call stood behind it.
 //!
 //! The runtime starts them and runs every guest on those of its lane. A busy guest holds its thread for a while; the threads on which
 //! anybody else waits must never be those. That lanes differ in how far the kernel puts them behind others is the whole point of them:
@@ -18,10 +20,13 @@ const SHARED_QUEUE_INTERVAL: u32 = 1;
 /// A worker looks at its timers and wakers after so many polls; each poll of a busy guest is a whole stretch of fuel, so the
 /// usual sixty-one would let a timer wait for ten milliseconds.
 const EVENT_INTERVAL: u32 = 4;
+/// What the thread behind all others is called.
+const BEHIND: &str = "behind";
 
 /// The threads of all lanes.
 pub(crate) struct Guests {
     lanes: [Threads; Lane::ALL.len()],
+    behind: Threads,
 }
 
 struct Threads {
@@ -35,7 +40,7 @@ impl Guests {
     /// Starts them, for so many workers.
     pub(crate) fn start(workers: usize) -> Result<Self, RuntimeFault> {
         let [express, usual, slow] = Lane::ALL.map(|lane| Threads::start(lane, workers));
-        Ok(Self { lanes: [express?, usual?, slow?] })
+        Ok(Self { lanes: [express?, usual?, slow?], behind: Threads::behind()? })
     }
 
     /// Those of a lane.
@@ -53,9 +58,14 @@ impl Guests {
         Lane::ALL.map(|lane| self.of(lane).clone())
     }
 
+    /// Those of the host's own work that nobody on a call waits for. It may also hold its thread, by `spawn_blocking`.
+    pub(crate) fn behind(&self) -> &Handle {
+        &self.behind.handle
+    }
+
     /// Lets them go; what still runs is dropped at its next yield.
     pub(crate) fn stop(&self) {
-        self.lanes.iter().for_each(Threads::stop);
+        self.lanes.iter().chain([&self.behind]).for_each(Threads::stop);
     }
 }
 
@@ -67,15 +77,19 @@ impl Drop for Threads {
 
 impl Threads {
     fn start(lane: Lane, workers: usize) -> Result<Self, RuntimeFault> {
-        let running = Builder::new_multi_thread()
-            .worker_threads(lane.threads(workers))
-            .thread_name(lane.as_str())
-            .event_interval(EVENT_INTERVAL)
-            .global_queue_interval(SHARED_QUEUE_INTERVAL)
-            .on_thread_start(move || step_back(lane.nice()))
-            .enable_time()
-            .build()
-            .map_err(|source| RuntimeFault::Io { what: format!("threads for {}", lane.as_str()), source })?;
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(lane.threads(workers)).event_interval(EVENT_INTERVAL).global_queue_interval(SHARED_QUEUE_INTERVAL);
+        Self::build(builder.enable_time(), lane.as_str(), lane.nice())
+    }
+
+    /// One is enough, and it talks to the compiler's children.
+    fn behind() -> Result<Self, RuntimeFault> {
+        Self::build(Builder::new_multi_thread().worker_threads(1).enable_all(), BEHIND, Lane::Slow.nice())
+    }
+
+    fn build(builder: &mut Builder, name: &str, nice: i32) -> Result<Self, RuntimeFault> {
+        let running = builder.thread_name(name).on_thread_start(move || step_back(nice)).build();
+        let running = running.map_err(|source| RuntimeFault::Io { what: format!("threads for {name}"), source })?;
         Ok(Self { handle: running.handle().clone(), running: Mutex::new(Some(running)) })
     }
 

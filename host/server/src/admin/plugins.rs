@@ -17,13 +17,13 @@ use jackfield_domain::ports::rows::{CommitError, Expect};
 use jackfield_domain::quota::things::Thing;
 use jackfield_domain::refusal::Code;
 use jackfield_domain::tenant::directory::ENTRIES_MAX;
-use jackfield_runtime::{Installed, Job};
+use jackfield_runtime::{Installed, Job, RuntimeFault};
 use jackfield_store::Found;
 
 use super::compile::room::{self, COMPONENT_BYTES_MAX, Room};
 use super::door::body;
 use super::door::guard::{self, Inside};
-use super::door::problem::{Problem, uncommitted, uninstalled, unkept, unread};
+use super::door::problem::{Problem, broken, uncommitted, uninstalled, unkept, unread};
 use super::door::reply::{self, Answer};
 use super::gate;
 use crate::app::App;
@@ -83,7 +83,7 @@ pub(crate) async fn upload(State(app): State<Arc<App>>, Extension(room): Extensi
     let job = app.runtime.begin_upload(&inside.tenant.id, format!("plugin {name}"));
     let (parts, body) = request.into_parts();
     let component = body::read(&parts.headers, body, COMPONENT_BYTES_MAX, UPLOAD_PATIENCE).await?;
-    let digest = Digest::of(&component);
+    let (digest, component) = digest_of(&app, component).await?;
     if let Some(known) = inside.store.version_of(&name, &digest).await.map_err(unread)? {
         return reply::row(StatusCode::OK, &known.row, known.revision);
     }
@@ -94,19 +94,25 @@ pub(crate) async fn upload(State(app): State<Arc<App>>, Extension(room): Extensi
     // Refused before the compiler begins; what counts is the batch.
     let things = made(component.len() as u64);
     Counting::of(&app.store, &things::path(&inside.tenant), &things).await?;
-    let installed = install(&app, &inside, &name, &job, component).await?;
+    let installed = install(&app, &inside, &name, job, component).await?;
     keep(&app, &inside, &name, installed).await
 }
 
 /// Nothing of an upload is kept before the runtime has accepted it and its test cases hold, and its version is written only once its
 /// bytes are durable.
-async fn install(app: &App, inside: &Inside, name: &PluginName, job: &Job, component: Bytes) -> Result<Installed, Problem> {
+async fn install(app: &App, inside: &Inside, name: &PluginName, job: Arc<Job>, component: Bytes) -> Result<Installed, Problem> {
     let installed = app.runtime.install_as(job, component.clone()).await.map_err(uninstalled)?;
     let owner = &inside.tenant.id;
     let candidate = gate::Candidate { tenant: &inside.tenant, owner, plugin: name, installed: installed.clone(), settings: None };
     gate::hold(app, candidate).await?.must()?;
     app.store.blobs().put(component).await.map_err(unkept)?;
     Ok(installed)
+}
+
+/// Tens of megabytes take tens of milliseconds: behind all that anybody on a call waits for.
+async fn digest_of(app: &App, component: Bytes) -> Result<(Digest, Bytes), Problem> {
+    let digest = app.runtime.spawn_behind(move || (Digest::of(&component), component)).await;
+    digest.map_err(|error| broken(RuntimeFault::Panicked(error.to_string())))
 }
 
 async fn keep(app: &App, inside: &Inside, name: &PluginName, installed: Installed) -> Answer {

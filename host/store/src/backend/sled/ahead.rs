@@ -14,8 +14,8 @@ use jackfield_domain::ports::rows::{Kept, Page, RowsFault};
 
 use crate::backend::guard::Changes;
 
-/// Rows that are let go under one lock: readers and the committer wait that long.
-const LET_GO_AT_ONCE: usize = 256;
+/// Rows that are looked through or let go under one lock: readers and the committer wait that long.
+const AT_ONCE: usize = 256;
 
 /// A row, or that there is none, and the generation that says so.
 struct Entry {
@@ -70,14 +70,26 @@ impl Ahead {
 
     /// What a generation says last. What a later one says of the same key is in that one's journal, and need not be settled twice.
     pub(super) fn of(&self, generation: u64) -> Vec<Covering> {
-        let entries = self.entries();
-        let of = entries.iter().filter(|(_, entry)| entry.generation == generation);
-        of.map(|(key, entry)| (key.clone(), entry.kept.clone())).collect()
+        let (mut found, mut from) = (Vec::new(), Bound::Unbounded);
+        loop {
+            let entries = self.entries();
+            let mut last = None;
+            for (key, entry) in entries.range::<[u8], _>((from.as_ref().map(Vec::as_slice), Bound::Unbounded)).take(AT_ONCE) {
+                if entry.generation == generation {
+                    found.push((key.clone(), entry.kept.clone()));
+                }
+                last = Some(key);
+            }
+            // What comes meanwhile is of a later generation, and takes rows from this one, whose values are then nobody's any more.
+            let Some(last) = last.cloned() else { return found };
+            drop(entries);
+            from = Bound::Excluded(last);
+        }
     }
 
     /// Sled has these of that generation on the disk.
     pub(super) fn let_go(&self, generation: u64, settled: &[Covering]) {
-        for some in settled.chunks(LET_GO_AT_ONCE) {
+        for some in settled.chunks(AT_ONCE) {
             let mut entries = self.entries_mut();
             for (key, _) in some {
                 if entries.get(key).is_some_and(|entry| entry.generation == generation) {

@@ -31,7 +31,7 @@ use crate::backend::guard::{self, Changes, View};
 const GROUP_BATCHES_MAX: usize = 1_024;
 /// A group that touches more rows than this, or more bytes, begins no further batch: it must not take long to write.
 const GROUP_ROWS_SOFT_MAX: usize = 8_192;
-const GROUP_BYTES_SOFT_MAX: usize = 4 * 1024 * 1024;
+pub(super) const GROUP_BYTES_SOFT_MAX: usize = 4 * 1024 * 1024;
 
 /// Brings the file's bytes to the disk.
 pub(crate) trait Syncing: Send {
@@ -48,12 +48,12 @@ impl Syncing for FileSync {
     }
 }
 
-/// How much the journal's files hold.
+/// How much the journal's files hold, by what it takes in memory while it is ahead of sled.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sizes {
-    /// A file with so many bytes is complete, once the other is settled.
+    /// A file with so much is complete, once the other is settled.
     pub complete_bytes: u64,
-    /// A file with so many bytes waits until the other is settled.
+    /// A file with so much waits until the other is settled.
     pub wait_bytes: u64,
 }
 
@@ -76,7 +76,7 @@ pub(super) struct Settling {
     pub done: Receiver<()>,
     pub haste: Arc<Haste>,
     pub groups: Arc<Groups>,
-    /// Bytes of the generation that it was given and is not done with.
+    /// Weight of the generation that it was given and is not done with.
     pub busy_with: Option<u64>,
 }
 
@@ -99,8 +99,8 @@ impl Settling {
         Ok(true)
     }
 
-    fn settle(&mut self, complete: Complete, bytes: u64) -> Result<(), RowsFault> {
-        self.busy_with = Some(bytes);
+    fn settle(&mut self, complete: Complete, weight: u64) -> Result<(), RowsFault> {
+        self.busy_with = Some(weight);
         self.complete.send(complete).map_err(|_| ended())
     }
 }
@@ -145,12 +145,12 @@ impl Committer {
                 // Whoever does not wait any more has given up on the answer, not on the write.
                 Ok(outcomes) => jobs.into_iter().zip(outcomes).for_each(|(job, outcome)| drop(job.done.send(outcome))),
                 Err(fault) => {
-                    self.ended(fault.clone(), None);
+                    self.ended(fault.clone());
                     jobs.into_iter().for_each(|job| drop(job.done.send(Err(CommitError::Fault(fault.clone())))));
                 }
             }
             if let Err(fault) = self.turn() {
-                self.ended(fault, None);
+                self.ended(fault);
             }
         }
         if self.health.health().is_ok() && self.close().is_err() {
@@ -158,11 +158,11 @@ impl Committer {
         }
     }
 
-    fn ended(&self, fault: RowsFault, in_doubt: Option<Changes>) {
+    fn ended(&self, fault: RowsFault) {
         if self.health.health().is_ok() {
             tracing::error!(%fault, "the store acknowledges nothing any more; mend the disk and start again");
         }
-        self.health.end(fault, in_doubt);
+        self.health.end(fault);
     }
 
     fn group(&mut self, jobs: &[Job]) -> Result<Vec<Result<(), CommitError>>, RowsFault> {
@@ -183,7 +183,9 @@ impl Committer {
         let [journal, _] = &mut self.journals;
         if let Err(error) = journal.append(&group, self.revision) {
             let fault = RowsFault { why: format!("the journal cannot be written: {error}") };
-            self.ended(fault.clone(), Some(group));
+            // First, so that nobody reads what is in doubt as known; then it is told.
+            self.health.end_in_doubt(fault.clone(), group);
+            tracing::error!(%fault, "the store acknowledges nothing any more; mend the disk and start again");
             return Err(fault);
         }
         let generation = journal.generation();
@@ -195,11 +197,12 @@ impl Committer {
     /// Lets the files take turns where the one is full and the other settled.
     fn turn(&mut self) -> Result<(), RowsFault> {
         let [journal, _] = &self.journals;
-        let bytes = journal.bytes();
-        if bytes >= self.sizes.complete_bytes && self.settling.is_free(bytes >= self.sizes.wait_bytes)? {
+        let weight = journal.weight();
+        if weight >= self.sizes.complete_bytes && self.settling.is_free(weight >= self.sizes.wait_bytes)? {
             self.complete()?;
         }
-        self.groups.ahead(bytes + self.settling.busy_with.unwrap_or(0));
+        let [journal, _] = &self.journals;
+        self.groups.ahead(journal.weight() + self.settling.busy_with.unwrap_or(0));
         Ok(())
     }
 
@@ -207,8 +210,8 @@ impl Committer {
     fn complete(&mut self) -> Result<(), RowsFault> {
         self.journals.reverse();
         let [next, complete] = &mut self.journals;
-        next.begin(complete.generation() + 1);
-        self.settling.settle(Complete { generation: complete.generation(), revision: self.revision }, complete.bytes())
+        next.begin(complete.generation() + 1, complete.records());
+        self.settling.settle(Complete { generation: complete.generation(), revision: self.revision }, complete.weight())
     }
 
     /// Has everything settled.

@@ -12,31 +12,30 @@ use crate::backend::guard::Changes;
 /// Of one store. A copy of it is the same.
 #[derive(Clone, Default)]
 pub(super) struct Health {
-    end: Arc<OnceLock<End>>,
-}
-
-struct End {
-    fault: RowsFault,
-    /// Rows of the group that may be on the disk or not.
-    in_doubt: Changes,
+    end: Arc<OnceLock<RowsFault>>,
+    /// Rows of the group that may be on the disk or not. Only the committer has one, and not always the first word.
+    in_doubt: Arc<OnceLock<Changes>>,
 }
 
 impl Health {
     /// The end, unless it has come before.
-    pub(super) fn end(&self, fault: RowsFault, in_doubt: Option<Changes>) {
-        let _first_counts = self.end.set(End { fault, in_doubt: in_doubt.unwrap_or_default() });
+    pub(super) fn end(&self, fault: RowsFault) {
+        let _first_counts = self.end.set(fault);
+    }
+
+    /// The end, with a group of which nobody knows whether the disk has it.
+    pub(super) fn end_in_doubt(&self, fault: RowsFault, group: Changes) {
+        let _there_is_one = self.in_doubt.set(group);
+        self.end(fault);
     }
 
     /// Whether anything is still acknowledged.
     pub(super) fn health(&self) -> Result<(), RowsFault> {
-        self.end.get().map_or(Ok(()), |end| Err(end.fault.clone()))
+        self.end.get().map_or(Ok(()), |fault| Err(fault.clone()))
     }
 
     /// Whether what is read of these rows is known to be so.
     pub(super) fn is_known(&self, is_touched: impl Fn(&Changes) -> bool) -> Result<(), RowsFault> {
-        match self.end.get() {
-            Some(end) if is_touched(&end.in_doubt) => Err(end.fault.clone()),
-            _ => Ok(()),
-        }
+        if self.in_doubt.get().is_some_and(is_touched) { self.health() } else { Ok(()) }
     }
 }

@@ -22,6 +22,12 @@ const MARK: [u8; 4] = *b"jfj1";
 const HEAD_BYTES: usize = 4 + 4 + 8 + 8 + 8 + 8;
 /// Where what is summed begins.
 const SUMMED_FROM: usize = 8;
+/// What a row takes in memory beside its bytes, while it is ahead: its place among the others, and what its value is counted by.
+const ROW_WEIGHT: u64 = 256;
+/// In a record's number: where the number of records of the generation before begins. Zero there says nothing.
+const BEFORE_SHIFT: u32 = 32;
+/// Generations that may be unsettled at a time: one for each file.
+const UNSETTLED_MAX: u64 = 2;
 /// A row that was removed.
 const GONE: u8 = 0;
 /// A row that was put.
@@ -32,19 +38,22 @@ pub(super) struct Journal {
     file: File,
     syncing: Box<dyn Syncing>,
     generation: u64,
+    /// Records of the generation before it, where that may not be settled yet.
+    before: u64,
     number: u64,
     end: u64,
+    rows: u64,
 }
 
 impl Journal {
     /// Over a file of which nothing counts any more.
     pub(super) fn new(file: File, syncing: Box<dyn Syncing>) -> Self {
-        Self { file, syncing, generation: 0, number: 0, end: 0 }
+        Self { file, syncing, generation: 0, before: 0, number: 0, end: 0, rows: 0 }
     }
 
-    /// Begins a generation, over whatever is there.
-    pub(super) fn begin(&mut self, generation: u64) {
-        (self.generation, self.number, self.end) = (generation, 0, 0);
+    /// Begins a generation, over whatever is there. `before`: records of the generation before it, 0 where that is settled.
+    pub(super) fn begin(&mut self, generation: u64, before: u64) {
+        (self.generation, self.before, self.number, self.end, self.rows) = (generation, before, 0, 0, 0);
     }
 
     /// The generation that is being written.
@@ -52,18 +61,24 @@ impl Journal {
         self.generation
     }
 
-    /// Bytes of it.
-    pub(super) fn bytes(&self) -> u64 {
-        self.end
+    /// Records of it.
+    pub(super) fn records(&self) -> u64 {
+        self.number
+    }
+
+    /// What it takes in memory while it is ahead of sled.
+    pub(super) fn weight(&self) -> u64 {
+        self.end + self.rows * ROW_WEIGHT
     }
 
     /// Writes a group and returns when the disk has it.
     pub(super) fn append(&mut self, changes: &Changes, revision: u64) -> io::Result<()> {
-        let record = record(self.generation, self.number, revision, changes)?;
+        let record = record(self.generation, self.before << BEFORE_SHIFT | self.number, revision, changes)?;
         self.file.write_all_at(&record, self.end)?;
         self.syncing.sync()?;
         self.number += 1;
         self.end += record.len() as u64;
+        self.rows += changes.len() as u64;
         Ok(())
     }
 }
@@ -72,6 +87,10 @@ impl Journal {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Found {
     pub generation: u64,
+    /// How many records that are.
+    pub records: u64,
+    /// How many the generation before had, where it says so.
+    pub before: Option<u64>,
     /// The last that was given.
     pub revision: u64,
     /// What all its groups come to.
@@ -81,19 +100,27 @@ pub(super) struct Found {
 /// Reads a file; none where it holds no whole record of a generation after the last one that is settled. An error says what is damaged.
 pub(super) fn read(bytes: &[u8], settled: u64) -> Result<Option<Found>, String> {
     let mut found: Option<Found> = None;
-    let (mut at, mut number) = (0, 0);
-    while let Some(record) = Record::at(bytes, at) {
-        let generation = found.as_ref().map_or(record.generation, |found| found.generation);
-        if generation <= settled || (record.generation, record.number) != (generation, number) {
-            break;
+    let mut at = 0;
+    while let Some(record) = Record::at(bytes, at, |generation| generation > settled) {
+        let begun = || Found { generation: record.generation, records: 0, before: record.before(), revision: 0, changes: Changes::new() };
+        let expected = found.as_ref().map_or((record.generation, 0), |found| (found.generation, found.records));
+        if (record.generation, record.place()) != expected {
+            return Err(format!("record {} of generation {} stands in the place of {}", record.place(), record.generation, expected.1));
         }
-        let found = found.get_or_insert_with(|| Found { generation, revision: 0, changes: Changes::new() });
+        let found = found.get_or_insert_with(begun);
+        rows(record.rows, &mut found.changes)
+            .ok_or_else(|| format!("record {} of generation {} is malformed", record.place(), record.generation))?;
         found.revision = record.revision;
-        rows(record.rows, &mut found.changes).ok_or_else(|| format!("record {number} of generation {generation} is malformed"))?;
+        found.records += 1;
         at += HEAD_BYTES + record.rows.len();
-        number += 1;
     }
-    if marks(bytes, at).any(|from| Record::at(bytes, from).is_some_and(|later| later.generation > settled)) {
+    // No other generation can be there unsettled; whatever bytes a tenant's row has, they are not summed for it.
+    let may_be = |generation: u64| match &found {
+        Some(found) => generation == found.generation,
+        None => (settled + 1..=settled + UNSETTLED_MAX).contains(&generation),
+    };
+    if marks(bytes, at).any(|from| Record::at(bytes, from, may_be).is_some()) {
+        let number = found.map_or(0, |found| found.records);
         return Err(format!("record {number} is damaged, and there are others behind it"));
     }
     Ok(found)
@@ -114,15 +141,29 @@ struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    fn at(bytes: &'a [u8], from: usize) -> Option<Self> {
+    /// The one that begins there, if it is whole and of a generation that `is_asked`; that is looked at before anything is summed.
+    fn at(bytes: &'a [u8], from: usize, is_asked: impl Fn(u64) -> bool) -> Option<Self> {
         let rest = bytes.get(from..)?;
         let summed = rest.get(SUMMED_FROM..)?;
         let mut reader = Reader(rest);
         let (mark, sum) = (reader.array::<4>()?, u32::from_be_bytes(reader.array()?));
         let [generation, number, revision, length] = [reader.number()?, reader.number()?, reader.number()?, reader.number()?];
+        if mark != MARK || !is_asked(generation) {
+            return None;
+        }
         let rows = reader.take(usize::try_from(length).ok()?)?;
-        let is_whole = mark == MARK && crc32fast::hash(summed.get(..HEAD_BYTES - SUMMED_FROM + rows.len())?) == sum;
+        let is_whole = crc32fast::hash(summed.get(..HEAD_BYTES - SUMMED_FROM + rows.len())?) == sum;
         is_whole.then_some(Self { generation, number, revision, rows })
+    }
+
+    /// Its number within its generation.
+    fn place(&self) -> u64 {
+        self.number & ((1 << BEFORE_SHIFT) - 1)
+    }
+
+    /// Records of the generation before.
+    fn before(&self) -> Option<u64> {
+        Some(self.number >> BEFORE_SHIFT).filter(|before| *before > 0)
     }
 }
 
@@ -221,7 +262,7 @@ mod tests {
         let file = File::options().create(true).truncate(false).write(true).open(&path).unwrap();
         let mut journal = Journal::new(file, Box::new(Unsynced));
         for (generation, groups) in generations {
-            journal.begin(*generation);
+            journal.begin(*generation, *generation);
             groups.iter().zip(1..).for_each(|(group, revision)| journal.append(group, revision).unwrap());
         }
         std::fs::read(path).unwrap()
@@ -241,7 +282,7 @@ mod tests {
         let bytes = written(&tempfile::tempdir().unwrap(), &[(6, &three())]);
         let mut both = group("b", Some("two"), 2);
         both.extend(group("a", None, 0));
-        assert_eq!(read(&bytes, 5), Ok(Some(Found { generation: 6, revision: 3, changes: both })));
+        assert_eq!(read(&bytes, 5), Ok(Some(Found { generation: 6, records: 3, before: Some(6), revision: 3, changes: both })));
         assert_eq!(read(&bytes, 6), Ok(None), "it is settled");
         assert_eq!(read(b"", 0), Ok(None));
     }
@@ -265,6 +306,32 @@ mod tests {
             }
             assert_eq!(read(&damaged, 3), Ok(None), "what is settled is not asked for");
         }
+    }
+
+    #[test]
+    fn what_a_generation_takes_in_memory_is_more_than_its_bytes_and_begins_anew_with_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::new(File::create(dir.path().join("0")).unwrap(), Box::new(Unsynced));
+        journal.begin(1, 0);
+        three().iter().for_each(|group| journal.append(group, 1).unwrap());
+        assert_eq!((journal.records(), journal.weight()), (3, journal.end + 3 * ROW_WEIGHT));
+        journal.begin(2, 3);
+        assert_eq!((journal.records(), journal.weight()), (0, 0));
+    }
+
+    #[test]
+    fn a_row_that_looks_like_a_record_is_neither_taken_for_one_nor_summed() {
+        let dir = tempfile::tempdir().unwrap();
+        // A whole record of a generation that cannot be there, in a tenant's value.
+        let forged = record(1 << 40, 0, 9, &group("x", Some("y"), 9)).unwrap();
+        let value = Bytes::from(forged.repeat(3));
+        let hostile = Changes::from([(b"k".to_vec(), Some(Kept { value, revision: 2 }))]);
+        let bytes = written(&dir, &[(4, &[group("a", Some("one"), 1), hostile])]);
+        assert_eq!(read(&bytes, 3).unwrap().unwrap().records, 2);
+        // Also where the record around it is torn: it was never acknowledged, and what is within it is no other.
+        let torn = bytes.get(..bytes.len() - 1).unwrap();
+        assert_eq!(read(torn, 3).unwrap().unwrap().records, 1);
+        assert!(Record::at(&bytes, marks(&bytes, 0).nth(2).unwrap(), |_| true).is_some(), "it is whole, so only its generation tells");
     }
 
     proptest! {

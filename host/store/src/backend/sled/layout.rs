@@ -11,7 +11,6 @@ use ::sled::{Batch, Db, IVec};
 use bytes::Bytes;
 use jackfield_domain::ports::rows::{Kept, RowsFault};
 
-use super::ahead::Covering;
 use crate::keys;
 
 /// Largest piece: twenty of them with their keys are below sled's 128 KiB.
@@ -126,42 +125,54 @@ pub(super) fn reached(db: &Db) -> Result<Reached, RowsFault> {
     Ok(Reached { revision: number(REVISION)?, generation: number(GENERATION)? })
 }
 
-/// What sled has to do for these rows, and to say that it reaches so far.
-pub(super) fn batch(db: &Db, rows: &[Covering], reached: Option<Reached>) -> Result<Batch, RowsFault> {
-    let mut batch = Batch::default();
-    for (key, kept) in rows {
-        let entry = row_entry(key);
-        let old = db.get(&entry).map_err(|e| fault(&e))?;
-        if let Some(old) = &old {
-            let (revision, pieces, _) = parse(key, old)?;
-            (0..pieces).for_each(|at| batch.remove(piece_entry(revision, at)));
-        }
-        match kept {
-            Some(kept) => put(&mut batch, key, entry, kept)?,
-            None if old.is_some() => batch.remove(entry),
-            // It came and went within a generation, as what stands only while a call is live often does.
-            None => {}
-        }
+/// Says that what is here reaches so far. The generation last: without it what is in the journal counts.
+pub(super) fn reach(db: &Db, reached: Reached) -> Result<(), RowsFault> {
+    let Reached { revision, generation } = reached;
+    for (entry, number) in [(REVISION, revision), (GENERATION, generation)] {
+        db.insert(entry, &number.to_be_bytes()).map_err(|e| fault(&e))?;
     }
-    if let Some(Reached { revision, generation }) = reached {
-        batch.insert(REVISION, &revision.to_be_bytes());
-        batch.insert(GENERATION, &generation.to_be_bytes());
-    }
-    Ok(batch)
+    Ok(())
 }
 
-fn put(batch: &mut Batch, key: &[u8], entry: Vec<u8>, kept: &Kept) -> Result<(), RowsFault> {
-    let mut first = kept.revision.to_be_bytes().to_vec();
-    let pieces = if kept.value.len() <= PIECE_BYTES_MAX { 0 } else { kept.value.len().div_ceil(PIECE_BYTES_MAX) };
-    let count = u16::try_from(pieces).map_err(|_| damaged(key, "it has too many pieces"))?;
-    first.extend_from_slice(&count.to_be_bytes());
-    if pieces == 0 {
-        first.extend_from_slice(&kept.value);
-    } else {
-        for (at, piece) in (0..count).zip(kept.value.chunks(PIECE_BYTES_MAX)) {
-            batch.insert(piece_entry(kept.revision, at), piece);
+/// Writes one row, or removes it.
+///
+/// Each on its own: while sled applies a batch, nobody else can read. What a power cut leaves of several is in the journal. A row that has
+/// pieces, or had some, is a batch, so that neither a reader nor a cut finds half of it.
+pub(super) fn write(db: &Db, key: &[u8], kept: Option<&Kept>) -> Result<(), RowsFault> {
+    let entry = row_entry(key);
+    let old = db.get(&entry).map_err(|e| fault(&e))?;
+    let (old_revision, old_pieces) = match &old {
+        Some(old) => parse(key, old).map(|(revision, pieces, _)| (revision, pieces))?,
+        None => (0, 0),
+    };
+    let pieces = kept.map_or(0, |kept| if kept.value.len() <= PIECE_BYTES_MAX { 0 } else { kept.value.len().div_ceil(PIECE_BYTES_MAX) });
+    let pieces = u16::try_from(pieces).map_err(|_| damaged(key, "it has too many pieces"))?;
+    if old_pieces == 0 && pieces == 0 {
+        match kept {
+            Some(kept) => db.insert(entry, first(kept, 0)).map(drop),
+            None if old.is_some() => db.remove(entry).map(drop),
+            // It came and went within a generation, as what stands only while a call is live often does.
+            None => Ok(()),
         }
+        .map_err(|e| fault(&e))?;
+        return Ok(());
     }
-    batch.insert(entry, first);
-    Ok(())
+    let mut batch = Batch::default();
+    (0..old_pieces).for_each(|at| batch.remove(piece_entry(old_revision, at)));
+    match kept {
+        Some(kept) => {
+            if pieces > 0 {
+                (0..pieces).zip(kept.value.chunks(PIECE_BYTES_MAX)).for_each(|(at, piece)| batch.insert(piece_entry(kept.revision, at), piece));
+            }
+            batch.insert(entry, first(kept, pieces));
+        }
+        None => batch.remove(entry),
+    }
+    db.apply_batch(batch).map_err(|e| fault(&e))
+}
+
+/// A row's first entry: with its value, where that has no pieces.
+fn first(kept: &Kept, pieces: u16) -> Vec<u8> {
+    let value: &[u8] = if pieces == 0 { &kept.value } else { &[] };
+    [&kept.revision.to_be_bytes()[..], &pieces.to_be_bytes()[..], value].concat()
 }

@@ -2,7 +2,8 @@
 //!
 //! What sled finds on opening becomes the ground on which later writes stand, and it writes a snapshot of it. After a mere crash
 //! that ground may still be in the system's cache only; so it is synced before sled looks, and again after sled has written its own
-//! files, which it does not always sync. An unfinished snapshot is removed: sled would take it for the newest. Then what a kill left in the
+//! files, which it does not always sync. And after a sync that failed the cache may hold what the disk does not, and nobody is told a
+//! second time; so the cache is let go before anything is read. An unfinished snapshot is removed: sled would take it for the newest. Then what a kill left in the
 //! journal is settled, and the journal begins anew.
 //!
 //! sled may panic over a damaged file; that becomes a fault that says what to do. It must not repair anything.
@@ -49,6 +50,8 @@ const REFUSED: [(u32, &str, &str); 9] = [
     (0x0bd0_0bd0, "Lustre", NETWORK),
     (0x9123_683e, "btrfs", "it copies on write, and sled's file of small writes in place degrades on it"),
 ];
+/// What to do about a folder that is damaged.
+const ADVICE: &str = "restore the directory from a backup, or import the last export into an empty one; keep this directory for inspection";
 const NETWORK: &str = "it is a network mount, whose locks and syncs are not dependable";
 
 /// What opening gives.
@@ -79,9 +82,13 @@ pub(super) fn open(dir: &Path, mut syncing: impl FnMut(&str, File) -> Box<dyn Sy
     })?;
     prepare(&folder).and_then(|()| sync_all(&journal_folder)).map_err(|e| io_failed("its files cannot be synced before opening", &e))?;
     let db = open_database(&folder).map_err(unusable)?;
+    // The snapshot that sled has just renamed, before what sled did to its file because of it.
+    File::open(&folder).and_then(|folder| folder.sync_all()).map_err(|e| io_failed("its files cannot be synced", &e))?;
     let file = || OpenOptions::new().write(true).open(dir.join(DATABASE)).map_err(|e| io_failed("sled's file cannot be opened", &e));
     let mut settled = Settled { db, syncing: Box::new(FileSync(file()?)) };
-    let reached = settle(dir, &mut settled).map_err(unusable)?;
+    let reached = catch_unwind(AssertUnwindSafe(|| settle(dir, &mut settled)))
+        .unwrap_or_else(|_| Err(format!("the database is damaged (sled panicked over it); {ADVICE}")))
+        .map_err(unusable)?;
     let emptied = JOURNALS.map(|name| File::create(dir.join(name)).map_err(|e| io_failed("its journal cannot be written", &e)));
     for folder in [&folder, &journal_folder] {
         sync_all(folder).and_then(|()| sync_above(folder)).map_err(|e| io_failed("its files cannot be synced", &e))?;
@@ -95,14 +102,13 @@ pub(super) fn open(dir: &Path, mut syncing: impl FnMut(&str, File) -> Box<dyn Sy
     let [first_name, second_name] = JOURNALS;
     let mut journals = [journal(first_name, first?)?, journal(second_name, second?)?];
     if let Some(first) = journals.first_mut() {
-        first.begin(reached.generation + 1);
+        first.begin(reached.generation + 1, 0);
     }
     Ok(Parts { settled, journals, revision: reached.revision, lock, file: file()? })
 }
 
 /// Settles what was left in the journal, in order; says how far that reaches.
 fn settle(dir: &Path, settled: &mut Settled) -> Result<Reached, String> {
-    let advice = "restore the directory from a backup; keep this directory for inspection";
     let mut reached = layout::reached(&settled.db).map_err(|RowsFault { why }| why)?;
     let mut left: Vec<Found> = Vec::new();
     for name in JOURNALS {
@@ -111,10 +117,11 @@ fn settle(dir: &Path, settled: &mut Settled) -> Result<Reached, String> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(format!("its journal cannot be read: {error}")),
         };
-        left.extend(journal::read(&bytes, reached.generation).map_err(|why| format!("{name} is damaged: {why}; {advice}"))?);
+        left.extend(journal::read(&bytes, reached.generation).map_err(|why| format!("{name} is damaged: {why}; {ADVICE}"))?);
     }
     left.sort_by_key(|found| found.generation);
-    for Found { generation, revision, changes } in left {
+    whole(&left, reached.generation).map_err(|why| format!("its journal is damaged: {why}; {ADVICE}"))?;
+    for Found { generation, revision, changes, .. } in left {
         let rows: Vec<_> = changes.into_iter().collect();
         tracing::info!(rows = rows.len(), "what was in the journal is settled");
         settled.take(generation, revision, &rows, |_, _| {}).map_err(|RowsFault { why }| why)?;
@@ -123,17 +130,34 @@ fn settle(dir: &Path, settled: &mut Settled) -> Result<Reached, String> {
     Ok(reached)
 }
 
+/// What is left must go on where sled ends, and a generation that another one follows was complete.
+fn whole(left: &[Found], settled: u64) -> Result<(), String> {
+    let mut before: Option<&Found> = None;
+    for found in left {
+        let expected = before.map_or(settled, |before| before.generation) + 1;
+        if found.generation != expected {
+            return Err(format!("generation {expected} is missing, and there is {}", found.generation));
+        }
+        if let (Some(before), Some(records)) = (before, found.before)
+            && before.records != records
+        {
+            return Err(format!("generation {} has {} records of {records}", before.generation, before.records));
+        }
+        before = Some(found);
+    }
+    Ok(())
+}
+
 fn open_database(folder: &Path) -> Result<Db, String> {
     let config = Config::new().path(folder).cache_capacity(CACHE_BYTES).flush_every_ms(None);
-    let advice = "restore the directory from a backup, or import the last export into an empty one; keep this directory for inspection";
     match catch_unwind(AssertUnwindSafe(|| config.open())) {
         Ok(Ok(db)) => Ok(db),
         Ok(Err(::sled::Error::Io(error))) if error.to_string().contains("could not acquire lock") => {
             Err("another process holds sled's file; stop that one, or choose another directory".to_owned())
         }
         Ok(Err(::sled::Error::Io(error))) => Err(format!("sled: {error}; check the disk's space and permissions")),
-        Ok(Err(error)) => Err(format!("the database is damaged ({error}); {advice}")),
-        Err(_) => Err(format!("the database is damaged (sled panicked over it); {advice}")),
+        Ok(Err(error)) => Err(format!("the database is damaged ({error}); {ADVICE}")),
+        Err(_) => Err(format!("the database is damaged (sled panicked over it); {ADVICE}")),
     }
 }
 
@@ -170,14 +194,17 @@ fn prepare(folder: &Path) -> io::Result<()> {
     sync_all(folder)
 }
 
-/// Syncs every file of a folder and the folders in it, and then the folder itself.
+/// Syncs every file of a folder and the folders in it, and then the folder itself. What is read afterwards comes from the disk.
 fn sync_all(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
             sync_all(&entry.path())?;
         } else {
-            File::open(entry.path())?.sync_all()?;
+            let file = File::open(entry.path())?;
+            file.sync_all()?;
+            // Pages of a sync that failed count as clean, whether or not the disk has them. Where there is no disk there is nothing to let go.
+            let _best_effort = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);
         }
     }
     File::open(folder)?.sync_all()
@@ -194,6 +221,22 @@ fn sync_above(folder: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::guard::Changes;
+
+    #[test]
+    fn what_is_left_goes_on_where_sled_ends_and_is_whole() {
+        let found = |generation, records, before| Found { generation, records, before, revision: 0, changes: Changes::new() };
+        assert_eq!(whole(&[], 7), Ok(()));
+        assert_eq!(whole(&[found(8, 3, None)], 7), Ok(()));
+        assert_eq!(whole(&[found(8, 3, None), found(9, 1, Some(3))], 7), Ok(()));
+        // Written before it was said.
+        assert_eq!(whole(&[found(8, 3, None), found(9, 1, None)], 7), Ok(()));
+        // What it was before is settled, and how long it was is nobody's matter.
+        assert_eq!(whole(&[found(8, 3, Some(9))], 7), Ok(()));
+        assert!(whole(&[found(8, 2, None), found(9, 1, Some(3))], 7).unwrap_err().contains("generation 8 has 2 records of 3"));
+        assert!(whole(&[found(9, 1, Some(3))], 7).unwrap_err().contains("generation 8 is missing"));
+        assert!(whole(&[found(50, 1, None)], 0).is_err());
+    }
 
     #[test]
     fn a_network_mount_and_btrfs_are_refused_by_name_and_ext4_is_not() {

@@ -49,15 +49,16 @@ impl Settled {
             let (turn, later) = rest.split_at(turn(rest));
             rest = later;
             let begun = Instant::now();
-            self.write(layout::batch(&self.db, turn, None)?)?;
+            turn.iter().try_for_each(|(key, kept)| layout::write(&self.db, key, kept.as_ref()))?;
+            self.sync()?;
             after(turn, begun.elapsed());
         }
         // Only now: until then the whole generation counts.
-        self.write(layout::batch(&self.db, &[], Some(layout::Reached { revision, generation }))?)
+        layout::reach(&self.db, layout::Reached { revision, generation })?;
+        self.sync()
     }
 
-    fn write(&mut self, batch: ::sled::Batch) -> Result<(), RowsFault> {
-        self.db.apply_batch(batch).map_err(|e| layout::fault(&e))?;
+    fn sync(&mut self) -> Result<(), RowsFault> {
         self.db.flush().map_err(|e| layout::fault(&e))?;
         self.syncing.sync().map_err(|e| RowsFault { why: format!("sled's file cannot be synced: {e}") })
     }
@@ -121,7 +122,7 @@ impl Settler {
                 .unwrap_or_else(|_| Err(RowsFault { why: "sled panicked while it wrote".to_owned() }));
             if let Err(fault) = outcome {
                 tracing::error!(%fault, "the store acknowledges nothing any more; mend the disk and start again");
-                self.health.end(fault, None);
+                self.health.end(fault);
                 return;
             }
             if self.done.send(()).is_err() {

@@ -226,6 +226,62 @@ async fn a_damaged_journal_is_a_fault_that_names_the_file() {
     assert!(!std::fs::read(&journal).unwrap().is_empty(), "it is kept");
 }
 
+/// Two generations that are not settled: sled's first sync hangs.
+async fn two_generations() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let (rows, is_reached, open) = gated(&dir, SMALL, "rows/db");
+    for number in 0..10_u8 {
+        rows.commit(put(&[b'k', number], vec![number; 600])).await.unwrap();
+    }
+    is_reached.recv().unwrap();
+    let left = killed(&dir);
+    // From here on it may end as it likes.
+    drop(open);
+    left
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_generation_that_another_one_follows_must_be_there_to_its_last_record() {
+    let left = two_generations().await;
+    let (first, second) = (left.path().join("journal/0"), left.path().join("journal/1"));
+    let (whole, followed) = (std::fs::read(&first).unwrap(), std::fs::metadata(&second).unwrap().len());
+    assert!(followed > 0);
+    let why = || Sled::open(left.path()).err().unwrap().to_string();
+    let mut damaged = whole.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    std::fs::write(&first, &damaged).unwrap();
+    assert!(why().contains("records of"), "{}", why());
+    std::fs::write(&first, []).unwrap();
+    assert!(why().contains("is missing"), "{}", why());
+    std::fs::remove_file(&first).unwrap();
+    assert!(why().contains("is missing"), "{}", why());
+    assert_eq!(std::fs::metadata(&second).unwrap().len(), followed, "it is kept");
+    std::fs::write(&first, whole).unwrap();
+    assert_eq!(numbers(&Sled::open(left.path()).unwrap()).await.len(), 10);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_in_doubt_is_nobodys_to_read_even_where_the_settler_failed_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let (rows, is_reached, open) = gated(&dir, SIZES, "journal/0");
+    open.send(()).unwrap();
+    rows.commit(put(b"a", "1")).await.unwrap();
+    is_reached.recv().unwrap();
+    let writer = tokio::spawn({
+        let rows = Arc::clone(&rows);
+        async move { rows.commit(put(b"a", "2")).await }
+    });
+    // It is written, and its sync hangs.
+    is_reached.recv().unwrap();
+    rows.health.end(RowsFault { why: "sled's file cannot be synced".to_owned() });
+    assert!(rows.get(b"a").await.is_ok());
+    drop(open);
+    assert!(writer.await.unwrap().is_err());
+    assert!(rows.get(b"a").await.is_err(), "nobody knows which of the two values is on the disk");
+    assert!(rows.scan(b"a", b"b", 9, false).await.is_err());
+    assert!(rows.health().unwrap_err().to_string().contains("sled's file"), "why it ended first is what is told");
+}
+
 #[tokio::test]
 async fn where_sled_cannot_be_synced_nothing_is_acknowledged_any_more_and_what_was_is_read() {
     let dir = tempfile::tempdir().unwrap();
@@ -262,7 +318,7 @@ async fn where_sled_does_not_keep_up_commits_wait_and_go_on() {
     is_reached.recv().unwrap();
     // Sled's first sync hangs: one file is being settled, and the other is filled until it may not be fuller.
     let most = SMALL.complete_bytes + SMALL.wait_bytes + 4_096;
-    while done.load(Ordering::SeqCst) < 19 {
+    while done.load(Ordering::SeqCst) < 16 {
         tokio::task::yield_now().await;
     }
     for _ in 0..1_000 {
