@@ -38,8 +38,8 @@ impl Lane {
     pub(crate) fn nice(self) -> i32 {
         match self {
             Self::Express => 0,
-            Self::Usual => 5,
-            Self::Slow => 10,
+            Self::Usual => 10,
+            Self::Slow => 19,
         }
     }
 

@@ -29,6 +29,8 @@ const DEPTH_MAX: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two parts of a body on the worst line; whoever stops sending holds memory and a place.
 const PAUSE_MAX: Duration = Duration::from_secs(15);
+/// A body that comes faster than it is read would hold its thread for tens of milliseconds; after so much of it others have their turn.
+const UNPAUSED_BYTES_MAX: usize = 256 * 1024;
 /// Of a body that is refused for its size, this much is still read and thrown away, so that the sender gets to read the answer
 /// instead of a closed connection.
 const DRAINED_BYTES_MAX: usize = 128 * 1024 * 1024;
@@ -71,7 +73,7 @@ pub(crate) async fn read(headers: &HeaderMap, body: axum::body::Body, bytes_max:
     let mut is_over = announced.is_some_and(|announced| announced > bytes_max as u64);
     let mut body = body;
     let reading = async {
-        let mut seen = 0_usize;
+        let (mut seen, mut paused_at) = (0_usize, 0);
         loop {
             let Ok(frame) = tokio::time::timeout(PAUSE_MAX, body.frame()).await else {
                 return Err(
@@ -82,6 +84,10 @@ pub(crate) async fn read(headers: &HeaderMap, body: axum::body::Body, bytes_max:
             let frame = frame.map_err(|_| Refusal::new(Code::BadRequest, "the body ended before it was complete").at("body"))?;
             let Ok(data) = frame.into_data() else { continue };
             seen = seen.saturating_add(data.len());
+            if seen - paused_at > UNPAUSED_BYTES_MAX {
+                paused_at = seen;
+                tokio::task::yield_now().await;
+            }
             is_over = is_over || seen > bytes_max;
             if !is_over {
                 whole.extend_from_slice(&data);

@@ -162,7 +162,9 @@ pub(super) fn write(db: &Db, key: &[u8], kept: Option<&Kept>) -> Result<(), Rows
     match kept {
         Some(kept) => {
             if pieces > 0 {
-                (0..pieces).zip(kept.value.chunks(PIECE_BYTES_MAX)).for_each(|(at, piece)| batch.insert(piece_entry(kept.revision, at), piece));
+                (0..pieces)
+                    .zip(kept.value.chunks(PIECE_BYTES_MAX))
+                    .for_each(|(at, piece)| batch.insert(piece_entry(kept.revision, at), piece));
             }
             batch.insert(entry, first(kept, pieces));
         }
