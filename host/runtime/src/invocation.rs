@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use jackfield_domain::budget::{Limit, Limits, Used};
 use jackfield_domain::capability::{Effects, StateChange};
 use jackfield_domain::contact::event::Event;
-use jackfield_domain::fallback::{Failure, FailureKind};
+use jackfield_domain::fallback::{Failure, FailureKind, too_many_actions};
 use jackfield_domain::flow::plugin::{Grant, Metadata};
 use serde::Serialize;
 use wasmtime::{Engine, Error, Result, Store};
@@ -168,6 +168,10 @@ fn finish(store: Store<Guest>, result: Result<Outcome, Failure>, frame: &Frame, 
             FailureKind::Limit(Limit::Output),
             format!("it gave {output_bytes} bytes; at most {}", limits.output_bytes_max),
         )),
+        Ok(Outcome::Draft(draft)) => match too_many_actions(&draft, &limits) {
+            Some(failure) => Err(failure),
+            None => Ok(Outcome::Draft(draft)),
+        },
         result => result,
     };
     let used = Used {

@@ -9,7 +9,7 @@ mod url;
 mod vet;
 
 pub use standing::{Standing, stand};
-pub use vet::{World, vet};
+pub use vet::{World, too_many_actions, vet};
 
 use serde::{Deserialize, Serialize};
 

@@ -31,8 +31,8 @@ pub fn vet(draft: Draft, world: &World<'_>) -> Result<Vetted, Failure> {
     if draft.actions.is_empty() {
         return Err(nonsense("the decision has no actions; return keep to change nothing".to_owned()));
     }
-    if draft.actions.len() > world.limits.actions_max as usize {
-        return Err(nonsense(format!("the decision has {} actions; at most {}", draft.actions.len(), world.limits.actions_max)));
+    if let Some(failure) = too_many_actions(&draft, world.limits) {
+        return Err(failure);
     }
     for (at, action) in draft.actions.iter().enumerate() {
         if let Some(listed) = world.listed.filter(|listed| !listed.iter().any(|name| name == action.name())) {
@@ -52,6 +52,13 @@ pub fn vet(draft: Draft, world: &World<'_>) -> Result<Vetted, Failure> {
         Ok(degraded) => Ok(Vetted::new(draft, degraded)),
         Err(inability) => Err(Failure::new(FailureKind::CannotRender, inability.to_string())),
     }
+}
+
+/// What comes of a draft with more actions than it may have. The runtime asks first, so that thousands of them end on the guest's thread and
+/// are copied nowhere else.
+pub fn too_many_actions(draft: &Draft, limits: &Limits) -> Option<Failure> {
+    let (actions, most) = (draft.actions.len(), limits.actions_max);
+    (actions > most as usize).then(|| Failure::new(FailureKind::Nonsense, format!("the decision has {actions} actions; at most {most}")))
 }
 
 /// XML 1.0 has no way to write most control characters, and a log should not carry them.

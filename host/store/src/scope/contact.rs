@@ -24,8 +24,8 @@ use crate::tenant::{misfit, unreadable};
 
 /// Most contacts that one page opens: some tens of milliseconds of one core.
 pub const SCAN_ROWS_MAX: usize = 5_000;
-/// How many are read at a time.
-const SCAN_STEP: usize = 250;
+/// How many are read at a time: a millisecond of a core, and then others have their turn.
+const SCAN_STEP: usize = 50;
 /// Most contacts of one page.
 pub const PAGE_MAX: usize = 200;
 /// What fits into one piece of a turn, beside the seal and the byte that says whether another follows.
@@ -142,6 +142,7 @@ impl TenantStore {
             if was_last {
                 return Ok(page);
             }
+            tokio::task::yield_now().await;
         }
     }
 

@@ -75,6 +75,30 @@ async fn pages_follow_each_other_without_gap_or_repetition() {
 }
 
 #[tokio::test]
+async fn a_long_search_lets_others_have_their_turn() {
+    let store = store().await;
+    let scope = store.tenant(&id("acme"));
+    for nth in 0..400_u64 {
+        scope.change().put(&contact("acme", 1_000 + nth, 1), Expect::Absent).commit().await.unwrap();
+    }
+    let turns = std::rc::Rc::new(std::cell::Cell::new(0));
+    let local = tokio::task::LocalSet::new();
+    let counting = std::rc::Rc::clone(&turns);
+    local.spawn_local(async move {
+        loop {
+            counting.set(counting.get() + 1);
+            tokio::task::yield_now().await;
+        }
+    });
+    let page = local
+        .run_until(scope.find_contacts(&ContactQuery { queue: Some("nobody's".to_owned()), ..ContactQuery::default() }))
+        .await
+        .unwrap();
+    assert_eq!((page.scanned, page.contacts.len()), (400, 0));
+    assert!(turns.get() >= 7, "{} turns", turns.get());
+}
+
+#[tokio::test]
 async fn a_contact_is_found_by_its_providers_id_and_lives_with_one_tenant() {
     let store = store().await;
     let scope = store.tenant(&id("acme"));
