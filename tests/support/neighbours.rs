@@ -210,7 +210,7 @@ pub async fn run(sins: Vec<Sin>, scale: Scale, settings: &str) -> anyhow::Result
 async fn call(line: Line, slowest: Option<Slowest>) -> Verdict {
     let (call, begun) = (line.call("+14155550100", QUIET), Instant::now());
     let heard = call.arrive().await;
-    if let Some(slowest) = slowest {
+    if let (Some(slowest), Ok(_)) = (slowest, &heard) {
         slowest.answered(call.sid, begun.elapsed());
     }
     match heard {

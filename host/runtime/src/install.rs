@@ -141,5 +141,9 @@ async fn described(
         Err(NotRun::Ended(why)) => return Err(RuntimeFault::Panicked(why).into()),
     };
     let metadata = result.map_err(|failure| bad_describe(&format!("{} ({})", failure.detail, failure.code())))?;
-    Ok((check_metadata(metadata)?, fuel))
+    // Schemas with patterns in them take milliseconds. Only what computes goes there: a compiler's child or a place that waited for such a
+    // thread would stand behind it as well.
+    let checking = inner.spawn_behind_guests(move || check_metadata(metadata));
+    let metadata = checking.await.map_err(|error| RuntimeFault::Panicked(error.to_string()))??;
+    Ok((metadata, fuel))
 }

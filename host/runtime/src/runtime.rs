@@ -15,7 +15,6 @@ use jackfield_domain::id::{Digest, TenantId};
 use jackfield_domain::ports::blobs::Blobs;
 use jackfield_domain::priority::Priority;
 use jackfield_domain::quota::Pass;
-use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tracing::{Instrument as _, debug_span};
 use wasmtime::Engine;
@@ -351,12 +350,7 @@ impl Inner {
         self.guests.of(Lane::Usual).spawn(work)
     }
 
-    /// Where work of our own runs that nobody on a call waits for.
-    pub(crate) fn behind_guests(&self) -> &Handle {
-        self.guests.behind()
-    }
-
-    /// Runs some of it that holds its thread.
+    /// Runs work of our own that nobody on a call waits for, and that holds its thread.
     pub(crate) fn spawn_behind_guests<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
         self.guests.behind().spawn_blocking(work)
     }

@@ -1,6 +1,7 @@
 //! Owns the guests' threads: an async runtime for each lane, apart from those of webhooks, admin and timers. And one for what the host does
-//! by itself while nobody on a call waits: to take an upload in is tens of milliseconds of hashing, mapping and reading, some of it between
-//! two looks at anything else, and on a webhook's thread a call stood behind it.
+//! by itself while nobody on a call waits: hashing and checking an upload is tens of milliseconds between two looks at anything else, and on a
+//! webhook's thread a call stood behind it. Nothing that is waited for under a lock, and no child, is begun there: it would inherit how far
+//! the thread stands behind.
 //!
 //! The runtime starts them and runs every guest on those of its lane. A busy guest holds its thread for a while; the threads on which
 //! anybody else waits must never be those. That lanes differ in how far the kernel puts them behind others is the whole point of them:
@@ -22,6 +23,8 @@ const SHARED_QUEUE_INTERVAL: u32 = 1;
 const EVENT_INTERVAL: u32 = 4;
 /// What the thread behind all others is called.
 const BEHIND: &str = "behind";
+/// How far: behind webhooks, and not so far that a lock which it holds for a moment is held for long.
+const BEHIND_NICE: i32 = 10;
 
 /// The threads of all lanes.
 pub(crate) struct Guests {
@@ -58,7 +61,7 @@ impl Guests {
         Lane::ALL.map(|lane| self.of(lane).clone())
     }
 
-    /// Those of the host's own work that nobody on a call waits for. It may also hold its thread, by `spawn_blocking`.
+    /// Those of the host's own work that nobody on a call waits for: it holds its thread, by `spawn_blocking`.
     pub(crate) fn behind(&self) -> &Handle {
         &self.behind.handle
     }
@@ -82,9 +85,9 @@ impl Threads {
         Self::build(builder.enable_time(), lane.as_str(), lane.nice())
     }
 
-    /// One is enough, and it talks to the compiler's children.
+    /// One beside those that hold their thread.
     fn behind() -> Result<Self, RuntimeFault> {
-        Self::build(Builder::new_multi_thread().worker_threads(1).enable_all(), BEHIND, Lane::Slow.nice())
+        Self::build(Builder::new_multi_thread().worker_threads(1), BEHIND, BEHIND_NICE)
     }
 
     fn build(builder: &mut Builder, name: &str, nice: i32) -> Result<Self, RuntimeFault> {

@@ -3,12 +3,10 @@
 //! The admin API calls it. An upload begins with a [`Job`] before its first byte has come, so that whoever waits sees where it is from the
 //! start, and ends with what the component turned out to be. It must not run a plugin's code but for `describe`.
 
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
 use jackfield_domain::id::{Digest, TenantId};
-use tracing::Instrument as _;
 
 use crate::artifact::engines::Swept;
 use crate::artifact::poison::Poisoned;
@@ -18,28 +16,23 @@ use crate::compile::queue::Purpose;
 use crate::install::{InstallError, Installed, install};
 use crate::load::blocking;
 use crate::runtime::{Runtime, RuntimeFault};
-use crate::threads::EndWithMe;
 
 impl Runtime {
     /// Checks, compiles, links and describes a component of the platform's own. What it makes is kept by digest; the same bytes again
     /// cost little.
     pub async fn install(&self, component: Bytes) -> Result<Installed, InstallError> {
         let job = self.begin_upload(&TenantId::platform(), "a component");
-        self.install_as(job, component).await
+        self.install_as(&job, component).await
     }
 
     /// Writes down that a tenant sends a component; `what` is shown to whoever may see the tenant's jobs.
-    pub fn begin_upload(&self, tenant: &TenantId, what: impl Into<String>) -> Arc<Job> {
-        Arc::new(self.inner.loader.board.begin(tenant, Purpose::Upload, what, Phase::Receiving))
+    pub fn begin_upload(&self, tenant: &TenantId, what: impl Into<String>) -> Job {
+        self.inner.loader.board.begin(tenant, Purpose::Upload, what, Phase::Receiving)
     }
 
-    /// Checks, compiles, links and describes what came for that job. Its tenant's other uploads wait for it, and nobody else's. It ends where
-    /// nobody waits for it any more.
-    pub async fn install_as(&self, job: Arc<Job>, component: Bytes) -> Result<Installed, InstallError> {
-        let inner = Arc::clone(&self.inner);
-        let installing = async move { install(&inner, &job, component).await };
-        let mut task = EndWithMe(self.inner.behind_guests().spawn(installing.in_current_span()));
-        (&mut task.0).await.map_err(|error| RuntimeFault::Panicked(error.to_string()))?
+    /// Checks, compiles, links and describes what came for that job. Its tenant's other uploads wait for it, and nobody else's.
+    pub async fn install_as(&self, job: &Job, component: Bytes) -> Result<Installed, InstallError> {
+        install(&self.inner, job, component).await
     }
 
     /// What is uploaded and compiled now, of one tenant or of all, oldest first.

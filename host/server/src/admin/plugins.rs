@@ -94,13 +94,13 @@ pub(crate) async fn upload(State(app): State<Arc<App>>, Extension(room): Extensi
     // Refused before the compiler begins; what counts is the batch.
     let things = made(component.len() as u64);
     Counting::of(&app.store, &things::path(&inside.tenant), &things).await?;
-    let installed = install(&app, &inside, &name, job, component).await?;
+    let installed = install(&app, &inside, &name, &job, component).await?;
     keep(&app, &inside, &name, installed).await
 }
 
 /// Nothing of an upload is kept before the runtime has accepted it and its test cases hold, and its version is written only once its
 /// bytes are durable.
-async fn install(app: &App, inside: &Inside, name: &PluginName, job: Arc<Job>, component: Bytes) -> Result<Installed, Problem> {
+async fn install(app: &App, inside: &Inside, name: &PluginName, job: &Job, component: Bytes) -> Result<Installed, Problem> {
     let installed = app.runtime.install_as(job, component.clone()).await.map_err(uninstalled)?;
     let owner = &inside.tenant.id;
     let candidate = gate::Candidate { tenant: &inside.tenant, owner, plugin: name, installed: installed.clone(), settings: None };
