@@ -34,7 +34,7 @@ use crate::load::Loader;
 use crate::load::prepared::GuestEngine;
 use crate::load::shelf::{Room, Shelf};
 use crate::pulse::{GuestPulse, Pulse};
-use crate::threads::{EndWithMe, Guests};
+use crate::threads::{BEHIND_THREADS_MAX, EndWithMe, Guests};
 use crate::turnstile::{Lane, Metered, PerLane, Place, Refused, Rules, Turnstile};
 
 /// Guests at once on one thread: one runs, and one is ready when it waits or yields.
@@ -85,7 +85,7 @@ impl RuntimeSettings {
         let running = self.running();
         let small = self.small_slots.max(running.saturating_mul(TENANT_SLOTS_PART)).saturating_add(running);
         let large = self.large_slots.max(running.saturating_mul(2)).saturating_add(running);
-        Footprint::of(small, large, running, Lane::ALL.iter().map(|lane| lane.threads(self.workers)).sum())
+        Footprint::of(small, large, running, Lane::ALL.iter().map(|lane| lane.threads(self.workers)).sum::<usize>() + BEHIND_THREADS_MAX)
     }
 
     /// Guests that run at once in each lane.

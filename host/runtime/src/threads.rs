@@ -1,4 +1,4 @@
-//! Owns the guests' threads: an async runtime for each lane, apart from those of webhooks, admin and timers. And one for what the host does
+//! Owns the guests' threads: an async runtime for each lane, apart from those of webhooks, admin and timers. And some for what the host does
 //! by itself while nobody on a call waits: hashing and checking an upload is tens of milliseconds between two looks at anything else, and on a
 //! webhook's thread a call stood behind it. Nothing that is waited for under a lock, and no child, is begun there: it would inherit how far
 //! the thread stands behind.
@@ -21,8 +21,9 @@ const SHARED_QUEUE_INTERVAL: u32 = 1;
 /// A worker looks at its timers and wakers after so many polls; each poll of a busy guest is a whole stretch of fuel, so the
 /// usual sixty-one would let a timer wait for ten milliseconds.
 const EVENT_INTERVAL: u32 = 4;
-/// What the thread behind all others is called.
+/// What the threads of the host's own work are called, and how many they are at most: an upload or two, what is kept, what is forgotten.
 const BEHIND: &str = "behind";
+pub(crate) const BEHIND_THREADS_MAX: usize = 4;
 /// How far: behind webhooks, and not so far that a lock which it holds for a moment is held for long.
 const BEHIND_NICE: i32 = 10;
 
@@ -85,9 +86,9 @@ impl Threads {
         Self::build(builder.enable_time(), lane.as_str(), lane.nice())
     }
 
-    /// One beside those that hold their thread.
+    /// Nothing is awaited here: there are only threads that may be held.
     fn behind() -> Result<Self, RuntimeFault> {
-        Self::build(Builder::new_multi_thread().worker_threads(1), BEHIND, BEHIND_NICE)
+        Self::build(Builder::new_current_thread().max_blocking_threads(BEHIND_THREADS_MAX), BEHIND, BEHIND_NICE)
     }
 
     fn build(builder: &mut Builder, name: &str, nice: i32) -> Result<Self, RuntimeFault> {

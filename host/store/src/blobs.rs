@@ -59,10 +59,16 @@ fn failed(error: &Error) -> RowsFault {
     RowsFault { why: format!("a blob cannot be kept or read: {error}") }
 }
 
+/// Tens of megabytes take tens of milliseconds, which nobody's event should stand behind.
+async fn digest_of(bytes: Bytes) -> Result<Digest, RowsFault> {
+    let digest = tokio::task::spawn_blocking(move || Digest::of(&bytes)).await;
+    digest.map_err(|error| RowsFault { why: format!("a blob's digest could not be made: {error}") })
+}
+
 impl Blobs for KeptBlobs {
     fn put(&self, bytes: Bytes) -> BoxFuture<'_, Result<Digest, RowsFault>> {
         Box::pin(async move {
-            let digest = Digest::of(&bytes);
+            let digest = digest_of(bytes.clone()).await?;
             // What is there and whole is not written again; what is damaged is put right by whoever still has the bytes.
             if self.get(&digest).await.is_ok_and(|kept| kept.is_some()) {
                 return Ok(digest);
@@ -80,7 +86,7 @@ impl Blobs for KeptBlobs {
                 Err(error) => return Err(failed(&error)),
             };
             let bytes = found.bytes().await.map_err(|e| failed(&e))?;
-            if Digest::of(&bytes) == *digest {
+            if digest_of(bytes.clone()).await? == *digest {
                 Ok(Some(bytes))
             } else {
                 Err(RowsFault { why: format!("blob {} is damaged; restore it, or upload the component again", digest.short()) })

@@ -33,7 +33,7 @@ fn a_guest_answers_and_its_use_is_measured() {
 #[test]
 fn every_end_has_its_code() {
     let broken = FailureKind::BrokeAbi;
-    let cases: [(&str, &str, FailureKind); 14] = [
+    let cases: [(&str, &str, FailureKind); 15] = [
         ("traps", "unreachable", FailureKind::Trapped),
         ("divides by zero", "(drop (i32.div_u (i32.const 1) (local.get $n)))", FailureKind::Trapped),
         ("reads beyond its memory", "(drop (i32.load (i32.const -4)))", FailureKind::Trapped),
@@ -52,6 +52,11 @@ fn every_end_has_its_code() {
         ("gives half a surrogate", "(i32.store (i32.const 264) (i32.const 0x80a0ed))", broken),
         ("gives a case that is none", "(i32.store8 (i32.const 768) (i32.const 2))", broken),
         ("gives a pointer beyond its memory", "(return (i32.const 1000000))", broken),
+        (
+            "gives more actions than it may",
+            "(i32.store (i32.const 772) (i32.const 131072)) (i32.store (i32.const 776) (i32.const 60))",
+            FailureKind::Nonsense,
+        ),
         ("gives a crooked pointer", "(return (i32.const 769))", broken),
     ];
     block_on(async {

@@ -20,7 +20,7 @@ use jackfield_domain::tenant::directory::ENTRIES_MAX;
 use jackfield_runtime::{Installed, Job, RuntimeFault};
 use jackfield_store::Found;
 
-use super::compile::room::{self, COMPONENT_BYTES_MAX, Room};
+use super::compile::room::{self, COMPONENT_BYTES_MAX, Part, Room};
 use super::door::body;
 use super::door::guard::{self, Inside};
 use super::door::problem::{Problem, broken, uncommitted, uninstalled, unkept, unread};
@@ -76,14 +76,15 @@ pub(crate) async fn upload(State(app): State<Arc<App>>, Extension(room): Extensi
     inside.asked.no_query()?;
     let name: PluginName = inside.asked.part("plugin")?;
     body::check_type(request.headers(), "application/wasm")?;
-    let _part = match room::check_encoding(request.headers()).and_then(|()| room.enter(&inside.tenant.id, request.headers())) {
+    let part = match room::check_encoding(request.headers()).and_then(|()| room.enter(&inside.tenant.id, request.headers())) {
         Ok(part) => part,
         Err(refusal) => return Ok(room::turn_away(refusal, request.into_body()).await),
     };
     let job = app.runtime.begin_upload(&inside.tenant.id, format!("plugin {name}"));
     let (parts, body) = request.into_parts();
     let component = body::read(&parts.headers, body, COMPONENT_BYTES_MAX, UPLOAD_PATIENCE).await?;
-    let (digest, component) = digest_of(&app, component).await?;
+    // Its room goes along: who hangs up now does not take it from under the bytes.
+    let (digest, component, _part) = digest_of(&app, component, part).await?;
     if let Some(known) = inside.store.version_of(&name, &digest).await.map_err(unread)? {
         return reply::row(StatusCode::OK, &known.row, known.revision);
     }
@@ -110,8 +111,8 @@ async fn install(app: &App, inside: &Inside, name: &PluginName, job: &Job, compo
 }
 
 /// Tens of megabytes take tens of milliseconds: behind all that anybody on a call waits for.
-async fn digest_of(app: &App, component: Bytes) -> Result<(Digest, Bytes), Problem> {
-    let digest = app.runtime.spawn_behind(move || (Digest::of(&component), component)).await;
+async fn digest_of(app: &App, component: Bytes, part: Part) -> Result<(Digest, Bytes, Part), Problem> {
+    let digest = app.runtime.spawn_behind(move || (Digest::of(&component), component, part)).await;
     digest.map_err(|error| broken(RuntimeFault::Panicked(error.to_string())))
 }
 

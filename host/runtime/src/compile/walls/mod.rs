@@ -100,7 +100,7 @@ fn set_limits(limits: &ChildLimits) -> std::io::Result<()> {
 fn before_limits() -> Vec<Wall> {
     // Files of its own that only it may write, until it can no longer look like its own; so this comes before everything.
     let oom = std::fs::write("/proc/self/oom_score_adj", OOM_SCORE);
-    let nice = rustix::process::setpriority_process(None, NICE);
+    let nice = step_back();
     let dumpable = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     vec![
         Wall::of("yields", "the kernel prefers everything else to it", nice),
@@ -109,6 +109,13 @@ fn before_limits() -> Vec<Wall> {
         Wall::of("no-new-privs", "nothing that it starts can gain rights", rustix::thread::set_no_new_privs(true)),
         folder::raise(),
     ]
+}
+
+/// Whoever started it may stand further behind already, and only root may take that back.
+#[cfg(target_os = "linux")]
+fn step_back() -> rustix::io::Result<()> {
+    let nice = rustix::process::getpriority_process(None)?;
+    rustix::process::setpriority_process(None, nice.max(NICE))
 }
 
 #[cfg(target_os = "linux")]
@@ -125,4 +132,23 @@ fn before_limits() -> Vec<Wall> {
 #[cfg(not(target_os = "linux"))]
 fn last() -> Vec<Wall> {
     vec![Wall::new("seccomp", Standing::Missing, "this system is not Linux")]
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_compiler_yields_and_asks_for_nothing_that_only_root_may_have() {
+        // Nice is a thread's own.
+        let from = |nice: i32| {
+            let raised = std::thread::spawn(move || {
+                rustix::process::setpriority_process(None, nice).unwrap();
+                step_back().unwrap();
+                rustix::process::getpriority_process(None).unwrap()
+            });
+            raised.join().unwrap()
+        };
+        assert_eq!([0, 10, 19].map(from), [10, 10, 19]);
+    }
 }

@@ -16,12 +16,12 @@ use std::sync::mpsc::{Receiver, Sender};
 use std::time::Instant;
 
 use ::sled::Db;
-use jackfield_domain::ports::rows::{Batch, CommitError, Kept, RowsFault, Write};
+use jackfield_domain::ports::rows::{Batch, CommitError, KEY_BYTES_MAX, Kept, RowsFault, Write};
 use tokio::sync::{mpsc, oneshot};
 
 use super::ahead::Ahead;
 use super::health::Health;
-use super::journal::Journal;
+use super::journal::{Journal, ROW_WEIGHT};
 use super::layout;
 use super::settler::{Complete, Haste};
 use crate::backend::groups::Groups;
@@ -31,7 +31,7 @@ use crate::backend::guard::{self, Changes, View};
 const GROUP_BATCHES_MAX: usize = 1_024;
 /// A group that touches more rows than this, or more bytes, begins no further batch: it must not take long to write.
 const GROUP_ROWS_SOFT_MAX: usize = 8_192;
-pub(super) const GROUP_BYTES_SOFT_MAX: usize = 4 * 1024 * 1024;
+pub(super) const GROUP_WEIGHT_SOFT_MAX: usize = 4 * 1024 * 1024;
 
 /// Brings the file's bytes to the disk.
 pub(crate) trait Syncing: Send {
@@ -64,8 +64,12 @@ pub(super) struct Job {
 }
 
 impl Job {
-    fn bytes(&self) -> usize {
-        let of = |write: &Write| if let Write::Put { value, .. } = write { value.len() } else { 0 };
+    /// What it takes in memory, at most, while it is ahead of sled.
+    fn weight(&self) -> usize {
+        let of = |write: &Write| {
+            let value = if let Write::Put { value, .. } = write { value.len() } else { 0 };
+            KEY_BYTES_MAX + value + ROW_WEIGHT as usize
+        };
         self.batch.writes.iter().map(of).sum()
     }
 }
@@ -128,12 +132,12 @@ impl Committer {
     /// Works until nobody can send any more, and then has everything settled.
     pub(super) fn run(mut self) {
         while let Some(first) = self.jobs.blocking_recv() {
-            let (mut rows, mut bytes) = (first.batch.writes.len(), first.bytes());
+            let (mut rows, mut weight) = (first.batch.writes.len(), first.weight());
             let mut jobs = vec![first];
-            while jobs.len() < GROUP_BATCHES_MAX && rows < GROUP_ROWS_SOFT_MAX && bytes < GROUP_BYTES_SOFT_MAX {
+            while jobs.len() < GROUP_BATCHES_MAX && rows < GROUP_ROWS_SOFT_MAX && weight < GROUP_WEIGHT_SOFT_MAX {
                 let Ok(job) = self.jobs.try_recv() else { break };
                 rows += job.batch.writes.len();
-                bytes += job.bytes();
+                weight += job.weight();
                 jobs.push(job);
             }
             let outcome = match self.health.health() {

@@ -23,7 +23,7 @@ const HEAD_BYTES: usize = 4 + 4 + 8 + 8 + 8 + 8;
 /// Where what is summed begins.
 const SUMMED_FROM: usize = 8;
 /// What a row takes in memory beside its bytes, while it is ahead: its place among the others, and what its value is counted by.
-const ROW_WEIGHT: u64 = 256;
+pub(super) const ROW_WEIGHT: u64 = 256;
 /// In a record's number: where the number of records of the generation before begins. Zero there says nothing.
 const BEFORE_SHIFT: u32 = 32;
 /// Generations that may be unsettled at a time: one for each file.

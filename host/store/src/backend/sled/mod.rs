@@ -38,8 +38,9 @@ const QUEUE_MAX: usize = 1_024;
 /// Eight megabytes in memory are some thousand events: their rows meet in sled's leaves, of which each is then written once. What is in both
 /// files is in memory as well, and read again after a kill.
 const SIZES: Sizes = Sizes { complete_bytes: 8 * 1024 * 1024, wait_bytes: 64 * 1024 * 1024 };
-/// Memory that rows on their way to sled take at most: what is in both files, each with the group that came last.
-pub(crate) const AHEAD_BYTES_MAX: u64 = 2 * SIZES.wait_bytes + 2 * committer::GROUP_BYTES_SOFT_MAX as u64;
+/// Memory that rows on their way to sled take at most: what is in both files, each with the group that came last. An import's
+/// batches are larger, and nothing else runs beside one.
+pub(crate) const AHEAD_BYTES_MAX: u64 = 2 * SIZES.wait_bytes + 2 * committer::GROUP_WEIGHT_SOFT_MAX as u64;
 /// sled's threads keep its file for a moment after the database is closed; so often is asked whether they have let go,
 const RELEASE_ASKED_MAX: u32 = 1_000;
 /// and so long is waited in between: five seconds in all, where a millisecond is usual.

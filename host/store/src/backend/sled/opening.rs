@@ -194,7 +194,8 @@ fn prepare(folder: &Path) -> io::Result<()> {
     sync_all(folder)
 }
 
-/// Syncs every file of a folder and the folders in it, and then the folder itself. What is read afterwards comes from the disk.
+/// Syncs every file of a folder and the folders in it, and then the folder itself. What is read afterwards comes from the disk, as far as the kernel
+/// does what it is asked for.
 fn sync_all(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
