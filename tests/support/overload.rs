@@ -218,7 +218,7 @@ async fn slow_steps(operator: &Operator) -> anyhow::Result<BTreeMap<String, u64>
     Ok(slow)
 }
 
-/// Answers every request with an empty document, at next to no cost; where it listens.
+/// Answers every request with a document as the fallback's, which the generator has to read as well, at next to no cost; where it listens.
 async fn stub() -> anyhow::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let at = format!("http://{}", listener.local_addr()?);
@@ -232,7 +232,9 @@ async fn stub() -> anyhow::Result<String> {
 }
 
 async fn answer(socket: TcpStream) -> std::io::Result<()> {
-    const REPLY: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/xml\r\ncontent-length: 11\r\n\r\n<Response/>";
+    const DOCUMENT: &str = include_str!("../fixtures/twilio/render/enqueue.xml");
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-type: text/xml; charset=utf-8\r\ncontent-length: {}\r\n\r\n", DOCUMENT.len());
+    let reply = [head.as_bytes(), DOCUMENT.as_bytes()].concat();
     let mut socket = BufReader::new(socket);
     let (mut line, mut body_bytes) = (String::new(), 0);
     while socket.read_line(&mut line).await? > 0 {
@@ -241,7 +243,7 @@ async fn answer(socket: TcpStream) -> std::io::Result<()> {
             body_bytes = bytes.trim().parse().unwrap_or(0);
         } else if head.is_empty() {
             socket.read_exact(&mut vec![0; body_bytes]).await?;
-            socket.write_all(REPLY).await?;
+            socket.write_all(&reply).await?;
         }
         line.clear();
     }

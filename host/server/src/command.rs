@@ -174,11 +174,17 @@ fn config(at: DataArgs, hooks_listen: Option<SocketAddr>, admin_listen: Option<S
 fn serve_command(args: ServeArgs) -> anyhow::Result<()> {
     // Before there is any thread: it takes its part out of the environment.
     let sockets = environment::inherited_sockets()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(webhook_threads()).enable_all().build()?;
     let served = runtime.block_on(serve_to_the_end(args, sockets));
     // Compilers that still run are killed with their tasks; a thread that waits for a disk is not waited for.
     runtime.shutdown_timeout(LEFTOVERS_PATIENCE);
     served
+}
+
+/// One less than there are cores: guests, the disk's threads and the kernel have work of their own, and threads that wake one another for an
+/// event each cost more than they take off one another (decision 22).
+fn webhook_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
 }
 
 async fn serve_to_the_end(args: ServeArgs, sockets: Inherited) -> anyhow::Result<()> {

@@ -40,6 +40,7 @@ pub(crate) async fn erase(shared: &Arc<Shared>, tenant: &TenantId) -> Result<(),
     shared.keyring.forget(tenant);
     // Opened with its key, and nobody may ever ask for them again.
     shared.connections.clear();
+    shared.bindings.clear();
     finish(shared, tenant).await
 }
 

@@ -54,12 +54,13 @@ use jackfield_domain::ports::ledger::Ledger;
 use jackfield_domain::ports::outbound::Secrets;
 use jackfield_domain::ports::rows::Rows;
 use jackfield_domain::ports::state::State;
+use jackfield_domain::tenant::address::{Address, Binding};
 use jackfield_domain::tenant::connection::Connection;
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use tokio::sync::OnceCell;
 
-use scope::{contact, ledger, platform, secrets, state, tenant, things, usage};
+use scope::{addresses, contact, ledger, platform, secrets, state, tenant, things, usage};
 
 /// Memory in bytes that rows may take on their way from the journal to where they stay; see decision 33.
 pub const AHEAD_BYTES_MAX: u64 = backend::sled::AHEAD_BYTES_MAX;
@@ -81,6 +82,8 @@ pub(crate) struct Shared {
     pub lanes: state::Lanes,
     /// Connections as they were opened last, for [`PlatformStore::connection_shared`].
     pub connections: quick_cache::sync::Cache<ConnectionId, rows::Found<Arc<Connection>>>,
+    /// Bindings as they were read last, for [`PlatformStore::binding_shared`].
+    pub bindings: quick_cache::sync::Cache<Address, rows::Found<Arc<Binding>>>,
     pub epochs: Arc<backend::watched::Epochs>,
     /// None where the backend has no groups.
     pub groups: Option<Arc<backend::groups::Groups>>,
@@ -149,7 +152,8 @@ impl Store {
         let keyring = seal::Keyring::new(Arc::clone(&rows), &master);
         let (instance, lanes) = (OnceCell::new(), state::Lanes::default());
         let connections = quick_cache::sync::Cache::new(platform::CONNECTIONS_OPEN_MAX);
-        Self { shared: Arc::new(Shared { rows, blobs, captures, keyring, instance, lanes, connections, epochs, groups }) }
+        let bindings = quick_cache::sync::Cache::new(addresses::BINDINGS_READ_MAX);
+        Self { shared: Arc::new(Shared { rows, blobs, captures, keyring, instance, lanes, connections, bindings, epochs, groups }) }
     }
 
     /// One tenant's scope.

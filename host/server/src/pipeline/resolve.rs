@@ -62,7 +62,7 @@ pub(super) async fn resolve(app: &App, received: &Received) -> Result<Resolved, 
 pub(super) struct Bound {
     pub binding: Binding,
     /// As it is kept. Where it differs, the signature decides whether it changes.
-    pub kept: Found<Binding>,
+    pub kept: Found<Arc<Binding>>,
 }
 
 /// Where what was dialled leads through this connection. Exact beats prefix beats domain beats default; of several exact ones the
@@ -77,8 +77,8 @@ async fn bound(
     let mut first: Option<Bound> = None;
     let mut misnamed = glance.named.clone();
     for address in route::candidates(&connection.id, &glance.addresses) {
-        let Some(kept) = app.store.platform().binding(&address).await? else { continue };
-        let Some(binding) = kept.row.clone().through(&connection.id, provider.vouches(), now) else { continue };
+        let Some(kept) = app.store.platform().binding_shared(&address).await? else { continue };
+        let Some(binding) = Binding::clone(&kept.row).through(&connection.id, provider.vouches(), now) else { continue };
         // Names of connections are given again: whoever has this one now answers for its own tenants and those below them alone.
         if !is_within(app, &binding.tenant, &connection.tenant).await? {
             continue;
@@ -104,7 +104,7 @@ async fn is_within(app: &App, tenant: &TenantId, above: &TenantId) -> Result<boo
 /// Keeps what the first verified contact has shown: whose the address is, and that it has moved. Nobody waits for it; until it is
 /// written the next contact shows the same.
 pub(super) fn keep_proof(app: &Arc<App>, bound: &Bound) {
-    if bound.binding == bound.kept.row {
+    if bound.binding == *bound.kept.row {
         return;
     }
     let (app, binding, kept) = (Arc::clone(app), bound.binding.clone(), bound.kept.clone());
@@ -115,7 +115,7 @@ pub(super) fn keep_proof(app: &Arc<App>, bound: &Bound) {
     });
 }
 
-async fn write_proof(app: &App, binding: &Binding, kept: &Found<Binding>) -> Result<(), String> {
+async fn write_proof(app: &App, binding: &Binding, kept: &Found<Arc<Binding>>) -> Result<(), String> {
     let platform = app.store.platform();
     let mut change = platform.change().rebind(&kept.row, binding, Expect::Revision(kept.revision)).assigned(&binding.address);
     let lost = kept.row.everybody().filter(|tenant| binding.everybody().all(|left| left != *tenant));

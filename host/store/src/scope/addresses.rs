@@ -4,6 +4,8 @@
 //! Copies are written in the batch of the row, so that a tenant's list and what is checked before a flow or a connection goes are never
 //! behind it.
 
+use std::sync::Arc;
+
 use jackfield_domain::id::TenantId;
 use jackfield_domain::ports::rows::Expect;
 use jackfield_domain::tenant::address::life::Released;
@@ -22,7 +24,26 @@ fn copy_of(tenant: &TenantId, table: Table, address: &Address) -> Vec<u8> {
     keys::tenant(tenant, table, address.to_string().as_bytes())
 }
 
+/// Bindings that are kept as they were read, at about a kilobyte each: what lies behind a platform's busy addresses.
+pub(crate) const BINDINGS_READ_MAX: usize = 4_000;
+
 impl PlatformStore {
+    /// Who answers at an address, as it is now: read anew only where it was written meanwhile.
+    pub async fn binding_shared(&self, address: &Address) -> Result<Option<Found<Arc<Binding>>>, StoreFault> {
+        let key = keys::platform(Table::Binding, address.to_string().as_bytes());
+        let Some(kept) = self.shared.rows.get(&key).await? else {
+            self.shared.bindings.remove(address);
+            return Ok(None);
+        };
+        if let Some(found) = self.shared.bindings.get(address).filter(|found| found.revision == kept.revision) {
+            return Ok(Some(found));
+        }
+        let Found { row, revision } = plain_row(&key, &kept)?;
+        let found = Found { row: Arc::new(row), revision };
+        self.shared.bindings.insert(address.clone(), found.clone());
+        Ok(Some(found))
+    }
+
     /// Who answers at an address.
     pub async fn binding(&self, address: &Address) -> Result<Option<Found<Binding>>, StoreFault> {
         self.plain(&keys::platform(Table::Binding, address.to_string().as_bytes())).await

@@ -12,7 +12,7 @@ pub(crate) use keyring::{Held, Keyring, is_tombstone, tombstone};
 
 use std::fmt;
 
-use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::aead::{Aead, AeadInOut, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -94,12 +94,15 @@ impl DataKey {
         let mut nonce = [0; NONCE_BYTES];
         fill(&mut nonce)?;
         let cipher = XChaCha20Poly1305::new((&*self.sealing).into());
-        let payload = Payload { msg: plain, aad: &authenticated(KEY_VERSION, row) };
-        let sealed = cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| unreadable(row, "it could not be sealed"))?;
-        let mut value = Vec::with_capacity(2 + NONCE_BYTES + sealed.len());
+        // In its place: the plain text is nowhere but where it was and where it becomes unreadable.
+        let mut value = Vec::with_capacity(SEAL_BYTES + plain.len());
         value.extend_from_slice(&[SEAL_FORMAT, KEY_VERSION]);
         value.extend_from_slice(&nonce);
-        value.extend_from_slice(&sealed);
+        let head = value.len();
+        value.extend_from_slice(plain);
+        let aad = authenticated(KEY_VERSION, row);
+        let tag = cipher.encrypt_inout_detached(&XNonce::from(nonce), &aad, value.split_at_mut(head).1.into());
+        value.extend_from_slice(&tag.map_err(|_| unreadable(row, "it could not be sealed"))?);
         Ok(value)
     }
 

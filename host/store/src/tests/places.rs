@@ -110,9 +110,15 @@ async fn an_address_belongs_to_one_tenant_and_is_listed_with_it() {
     assert_eq!(platform.bindings_of(&id("bolt"), 9).await.unwrap(), [binding("+18005552001", "bolt")]);
 
     let ours = platform.binding(&theirs.address).await.unwrap().unwrap();
+    let shared = async || platform.binding_shared(&theirs.address).await.unwrap().map(|found| found.row.tenant.clone());
+    assert_eq!((shared().await, shared().await), (Some(id("acme")), Some(id("acme"))));
     platform.change().unbind(&ours.row, Expect::Revision(ours.revision)).bind(&theirs).commit().await.unwrap();
     assert!(platform.bindings_of(&id("acme"), 9).await.unwrap().is_empty());
     assert_eq!(platform.bindings_of(&id("bolt"), 9).await.unwrap().len(), 2);
+    assert_eq!(shared().await, Some(id("bolt")), "what was read before is not what is now");
+    let now = platform.binding(&theirs.address).await.unwrap().unwrap();
+    platform.change().unbind(&now.row, Expect::Revision(now.revision)).commit().await.unwrap();
+    assert_eq!(shared().await, None);
 }
 
 #[tokio::test]
