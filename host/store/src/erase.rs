@@ -40,8 +40,10 @@ pub(crate) async fn erase(shared: &Arc<Shared>, tenant: &TenantId) -> Result<(),
     shared.keyring.forget(tenant);
     // Opened with its key, and nobody may ever ask for them again.
     shared.connections.clear();
+    let finished = finish(shared, tenant).await;
+    // They are not sealed, and their rows go only now: until then an event reads them again.
     shared.bindings.clear();
-    finish(shared, tenant).await
+    finished
 }
 
 /// Finishes erasures that a crash cut short.

@@ -289,10 +289,10 @@ impl PlatformChange {
         self
     }
 
-    /// Remembers where a contact lives: by its own id, and by its provider's where the provider has one. Both at most once, unless the
-    /// provider's id comes again, for a conversation that begins anew after `before`: then it leads to the new one.
+    /// Remembers where a contact lives: by its own id, and by its provider's where the provider has one. The provider's at most once,
+    /// unless it comes again, for a conversation that begins anew after `before`: then it leads to the new one. Its own is new: whoever writes
+    /// the contact's row in the same batch expects that there is none.
     pub fn home(mut self, contact: &Contact, before: Option<ContactId>) -> Self {
-        // A contact that is not there yet has a new id: the contact's own row says whether it is.
         self.steps.put(home_key(&contact.id), &contact.tenant, Sealing::None, Expect::Anything);
         if !contact.arrival.provider_contact.is_empty() {
             self.steps.push(Step::Call {
