@@ -12,8 +12,11 @@ use tokio::task::JoinSet;
 
 use crate::platform::Operator;
 
-/// How long after its answer a call's trail is read: not in the middle of the next ones.
+/// How long after its answer a call's trail is read: not in the middle of the next ones, and so much later again where it is not there
+/// yet, because what overload turned away is written down behind its reply.
 const LATER: Duration = Duration::from_millis(100);
+/// Times that it is looked for.
+const LOOKS_MAX: u32 = 20;
 
 /// Looks after calls of one tenant. A copy of it is the same.
 #[derive(Clone)]
@@ -48,8 +51,14 @@ impl Slowest {
         if took > self.than {
             let (operator, tenant) = (Arc::clone(&self.operator), self.tenant);
             self.looks.lock().unwrap_or_else(PoisonError::into_inner).spawn(async move {
-                tokio::time::sleep(LATER).await;
-                Ok(Slow::read(&operator.contact_of(tenant, &sid).await?, took))
+                let mut looks = 1;
+                loop {
+                    tokio::time::sleep(LATER).await;
+                    match operator.contact_of(tenant, &sid).await {
+                        Err(_) if looks < LOOKS_MAX => looks += 1,
+                        found => return Ok(Slow::read(&found?, took)),
+                    }
+                }
             });
         }
     }
