@@ -135,7 +135,7 @@ async fn restart(platform: Platform, change: impl FnOnce(&mut jackfield_server::
 async fn what_stopped_a_compiler_is_remembered_over_a_restart_until_an_operator_clears_it() {
     let folder = tempfile::tempdir().unwrap();
     let (kill, runs) = (folder.path().join("kill"), folder.path().join("runs"));
-    let first = format!("if [ -e {} ]; then echo run >>{}; kill -9 $$; fi", kill.display(), runs.display());
+    let first = format!("if [ -e {} ]; then echo run >>{}; kill -24 $$; fi", kill.display(), runs.display());
     let compiler = script(folder.path(), &first);
     let same = compiler.clone();
     let platform = Platform::start_with(Arc::new(SystemClock), |config| config.compiler = compiler).await.unwrap();

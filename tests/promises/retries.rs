@@ -99,6 +99,37 @@ async fn the_same_word_at_once_is_a_retry_and_a_while_later_it_is_said_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_wrote_to_the_tenant_before_is_answered_by_the_one_that_has_the_address_now() {
+    let stage = Stage::new().await;
+    let operator = &stage.platform.operator;
+    stage.write(Some("m-1"), "hello").await;
+    let tenancy = Tenancy {
+        tenant: "bolt",
+        number: "+18005550012",
+        component: artifacts::plugin("care-bot").unwrap(),
+        settings: json!({"queue": "support", "branding": {"name": "bolt"}, "features": {"chat_agents": true}, "escalation_keywords": ["person"]}),
+        queues: &["support"],
+        plan: "standard",
+    };
+    operator.onboard("chat", tenancy).await.unwrap();
+    operator.ok(Method::DELETE, "/v1/tenants/acme/addresses/chat:business-id:acme", Value::Null).await.unwrap();
+    let address = json!({"address": "chat:business-id:acme", "connection": "chat", "flow": "main"});
+    operator.ok(Method::POST, "/v1/tenants/bolt/addresses", address).await.unwrap();
+    // What has begun stays where it began, and ends after a day.
+    assert_eq!(stage.write(Some("m-2"), "hello").await["answered_by"], "plugin");
+    assert_eq!(stage.heard().await, (2, 1));
+    stage.after(25 * 60 * 60);
+    for id in ["m-3", "m-4"] {
+        let answered = stage.write(Some(id), "hello").await;
+        assert_eq!(answered["answered_by"], "plugin", "{answered}");
+    }
+    let found = operator.api.get("/v1/tenants/bolt/contacts", &[]).await.unwrap().body;
+    assert_eq!(found["items"].as_array().map(Vec::len), Some(1), "{found}");
+    assert_eq!(stage.heard().await, (2, 1), "nothing more came to the one before");
+    stage.platform.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_late_retry_finds_its_answer_though_the_conversation_began_anew() {
     let stage = Stage::new().await;
     let handed_over = stage.write(Some("m-1"), "I want a person").await;

@@ -97,6 +97,77 @@ async fn a_provider_that_hangs_up_breaks_nothing_off_and_the_end_of_the_server_w
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_finds_no_seat_of_its_tenant_is_kept_and_goes_on_where_its_answer_leads() {
+    let (platform, _, slow) = Platform::start_slow().await.unwrap();
+    let url = switchboard(&platform).await;
+    let routes = json!([{"channel": "voice", "open": {"actions": [{"do": "enqueue", "with": {"queue": "support", "tag": "later"}}], "reason": "whoever is free"}}]);
+    platform.operator.ok(Method::PUT, "/v1/tenants/acme/routes", routes).await.unwrap();
+    let tenant = "acme".parse().unwrap();
+    let seats: Vec<_> = std::iter::from_fn(|| platform.server.app.in_flight.of(&tenant)).collect();
+    assert!(!seats.is_empty());
+    let turned_away = read(&post_json(&url, TOKEN, &[], &arrival("c-1")).await.unwrap());
+    assert_eq!(turned_away["answered_by"], "tenant_default", "{turned_away}");
+    // A provider's retry is answered alike, whether or not the record has been written by then.
+    let again = read(&post_json(&url, TOKEN, &[], &arrival("c-1")).await.unwrap());
+    assert_eq!(again["actions"], turned_away["actions"]);
+    assert_eq!(turns_of(&platform, "c-1").await, 1);
+    let found = platform.operator.contact_of("acme", "c-1").await.unwrap();
+    assert_eq!(found["turns"][0]["barred"], "overloaded", "{found}");
+    drop(seats);
+    let next = json!({"id": "e-2", "contact": "c-1", "to": NUMBER, "event": {"text": "hello"}});
+    let answered = read(&post_json(&url, TOKEN, &[], &next).await.unwrap());
+    assert_eq!((&answered["contact"], &answered["turn"]), (&turned_away["contact"], &json!(2)), "its next event finds it: {answered}");
+    assert_eq!(turns_of(&platform, "c-1").await, 2);
+
+    // Nobody hears the answer to a report: where it cannot be kept in time, whoever sends it is told so.
+    slow.takes(Duration::ZERO, Duration::from_secs(4));
+    let ended = json!({"id": "e-3", "contact": "c-1", "to": NUMBER, "event": {"kind": "ended", "cause": "completed"}});
+    let told = post_json(&url, TOKEN, &[], &ended).await.unwrap();
+    slow.takes(Duration::ZERO, Duration::ZERO);
+    assert_eq!(told.status, 503, "{}", told.text());
+    platform.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_goes_to_its_end_and_holds_at_once_where_its_client_hangs_up() {
+    let (platform, _, slow) = Platform::start_slow().await.unwrap();
+    let url = switchboard(&platform).await;
+    let before = read(&post_json(&url, TOKEN, &[], &arrival("c-1")).await.unwrap());
+    assert_eq!(before["answered_by"], "plugin", "{before}");
+
+    // The commit takes longer than whoever asks for it waits, and is made all the same.
+    slow.takes(Duration::ZERO, Duration::from_millis(600));
+    let closure = json!({"reason": "fire", "until": null, "bypass": true});
+    let asked = platform.operator.ok(Method::PUT, "/v1/tenants/acme/closure", closure);
+    assert!(tokio::time::timeout(Duration::from_millis(200), asked).await.is_err(), "the commit takes longer");
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    slow.takes(Duration::ZERO, Duration::ZERO);
+    let kept = platform.operator.ok(Method::GET, "/v1/tenants/acme/closure", Value::Null).await.unwrap();
+    assert_eq!(kept["reason"], "fire", "{kept}");
+    let closed = read(&post_json(&url, TOKEN, &[], &arrival("c-2")).await.unwrap());
+    assert_ne!(closed["answered_by"], "plugin", "a call goes by what stood before: {closed}");
+
+    // Many batches one after the other: the first one takes the tenant away, the last ones its rows.
+    let addresses = format!("/v1/tenants/acme/addresses/{NUMBER}");
+    platform.operator.ok(Method::DELETE, &addresses, Value::Null).await.unwrap();
+    slow.takes(Duration::ZERO, Duration::from_millis(100));
+    let asked = platform.operator.ok(Method::DELETE, "/v1/tenants/acme", Value::Null);
+    assert!(tokio::time::timeout(Duration::from_millis(150), asked).await.is_err(), "an erasure takes longer");
+    let mut erased = false;
+    for _ in 0..100 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        // The name is free once nothing of it is left.
+        let again = json!({"id": "acme", "label": "Acme"});
+        if platform.operator.ok(Method::POST, "/v1/tenants", again).await.is_ok() {
+            erased = true;
+            break;
+        }
+    }
+    assert!(erased, "the erasure stopped with whoever asked for it");
+    platform.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_waits_less_than_its_provider_has_a_deadline_of_its_own() {
     let platform = Platform::start().await.unwrap();
     for (id, options, deadline_us, contact) in

@@ -14,6 +14,7 @@ use jackfield_egress::guest::Gate;
 use jackfield_providers::provider::Reply;
 use jackfield_runtime::Runtime;
 use jackfield_store::Store;
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::admin::gate::Rehearsals;
@@ -30,6 +31,9 @@ use crate::quota::Quotas;
 use crate::refusals::RefusalLog;
 use crate::surroundings::Known;
 use crate::telemetry::tail::Tail;
+
+/// Searches of contacts at once.
+const SEARCHES_MAX: usize = 2;
 
 /// Everything that a request may need.
 pub struct App {
@@ -63,7 +67,9 @@ pub struct App {
     pub keeping: Keeping,
     /// What it takes to run invocations again.
     pub captures: Captures,
-    /// The events that walk now, whether or not anybody still waits for them.
+    /// Searches for contacts that run at once: they take turns, and leave the threads behind calls to uploads as well.
+    pub searches: Arc<Semaphore>,
+    /// The events and the changes that are on their way now, whether or not anybody still waits for them.
     pub walks: TaskTracker,
     /// What was answered and is not written down yet.
     pub behind: Behind,
@@ -103,6 +109,7 @@ impl App {
             tail: Tail::default(),
             order: Order::default(),
             keeping: Keeping::new(keep_most),
+            searches: Arc::new(Semaphore::new(SEARCHES_MAX)),
             walks: TaskTracker::new(),
             behind: Behind::default(),
             health: Health::default(),

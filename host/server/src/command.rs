@@ -49,12 +49,12 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         order: Vec<String>,
     },
-    /// Write everything that a stopped server keeps into a new folder. It stays sealed: the same master key opens it. With `--as-code`
-    /// print a tenant of a running server as the file that `plan` and `apply` read.
+    /// Write everything that a stopped server keeps, but captures, into a new file. It stays sealed: the same master key opens it. With
+    /// `--as-code` print a tenant of a running server as the file that `plan` and `apply` read.
     Export {
         #[command(flatten)]
         at: DataArgs,
-        /// The folder to make.
+        /// The file to make.
         #[arg(required_unless_present = "as_code")]
         to: Option<PathBuf>,
         /// Print the tenant as a file, as `plan --from-server` does.

@@ -24,6 +24,7 @@ mod visit;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -115,10 +116,15 @@ impl Answered {
 pub async fn answer(app: &Arc<App>, received: Received, seat: Seat) -> Answered {
     let connection = received.connection.clone();
     let begun = received.begun;
-    let (answered, provider) = in_time(app, received, seat).await;
+    let (answered, known) = in_time(app, received, seat).await;
     let answered = match answered {
         Ok(answered) => answered,
         Err(Stopped::TurnedAway(turned_away)) => turned_away.answer(app, &connection),
+        // Nobody hears the answer to a report. An acknowledgement would say that it was kept; whoever reads this may tell it again.
+        Err(Stopped::Store(_) | Stopped::Panicked | Stopped::TooSlow) if known.is_report => {
+            tracing::error!(%connection, "a report could not be kept, or not in time; it is answered with 503");
+            Answered::Bare(http::StatusCode::SERVICE_UNAVAILABLE)
+        }
         Err(Stopped::Store(fault)) => {
             tracing::error!(%connection, %fault, "the store failed; the connection's static document leaves instead");
             the_static_one(app, &connection)
@@ -132,7 +138,7 @@ pub async fn answer(app: &Arc<App>, received: Received, seat: Seat) -> Answered 
             the_static_one(app, &connection)
         }
     };
-    app.metrics.request(provider, answered.status());
+    app.metrics.request(known.provider, answered.status());
     app.metrics.took(Step::Whole, begun.elapsed());
     answered
 }
@@ -144,7 +150,7 @@ fn the_static_one(app: &App, connection: &ConnectionId) -> Answered {
 /// Walks, and ends waiting just before the provider does. The walk is a task of its own and always goes to its end, also where the
 /// provider hangs up before: what is late may be durable a moment later, and then a retry gets it; a commit that is broken off would
 /// be neither done nor undone.
-async fn in_time(app: &Arc<App>, received: Received, seat: Seat) -> (Result<Answered, Stopped>, Option<&'static str>) {
+async fn in_time(app: &Arc<App>, received: Received, seat: Seat) -> (Result<Answered, Stopped>, Known) {
     let deadline = Arc::new(Deadline::default());
     let begun = received.begun;
     let (walker, told) = (Arc::clone(app), Arc::clone(&deadline));
@@ -169,13 +175,22 @@ async fn in_time(app: &Arc<App>, received: Received, seat: Seat) -> (Result<Answ
         Some(Err(_)) => Err(Stopped::Panicked),
         None => Err(Stopped::TooSlow),
     };
-    (answered, deadline.provider.get().map(|(name, _)| *name))
+    let is_report = deadline.is_report.load(Ordering::Relaxed);
+    (answered, Known { provider: deadline.provider.get().map(|(name, _)| *name), is_report })
 }
 
 /// Whose request it is and how long they wait, once that is known.
 #[derive(Default)]
 struct Deadline {
     provider: std::sync::OnceLock<(&'static str, u64)>,
+    is_report: AtomicBool,
+}
+
+/// What was known of a request when its walk ended.
+struct Known {
+    provider: Option<&'static str>,
+    /// True where it tells something and nothing is rendered in answer.
+    is_report: bool,
 }
 
 /// Why a walk ends before its reply.
@@ -211,24 +226,22 @@ async fn walk(app: &Arc<App>, received: Received, deadline: &Deadline) -> Result
     span.record("tenant", display(&parsed.tenant));
     span.record("contact", parsed.contact.map(display));
     if !parsed.heard.expects_answer() {
+        deadline.is_report.store(true, Ordering::Relaxed);
         return Ok(Answered::Reply(timed(metrics, Step::Report, Box::pin(observe::observe(app, parsed))).await?.into()));
     }
     if parsed.step.as_ref().is_some_and(|step| step.place.is_for_target()) {
         return Ok(Answered::Reply(render::whisper(app, &parsed).await?.into()));
     }
-    let Some(seat) = app.in_flight.of(&parsed.tenant) else {
-        return Ok(Answered::Reply(match retry::answered_before(app, &parsed).await? {
-            Some(reply) => reply,
-            None => settle::busy(app, &parsed, Barred::Overloaded, Vec::new()).await?.into(),
-        }));
-    };
-    let patience = parsed.time_left();
+    let seat = app.in_flight.of(&parsed.tenant);
+    // Without a seat nothing waits: a turn that is free now is taken, so that what leaves is kept like any other answer.
+    let patience = seat.as_ref().map_or(Duration::ZERO, |_| parsed.time_left());
     let in_turn = timed(metrics, Step::Turn, app.order.wait(&parsed.lane(), patience)).await;
     if let Some(reply) = retry::answered_before(app, &parsed).await? {
         return Ok(Answered::Reply(reply));
     }
     let Some(in_turn) = in_turn else {
-        return Ok(Answered::Reply(settle::busy(app, &parsed, Barred::ContactBusy, Vec::new()).await?.into()));
+        let barred = if seat.is_some() { Barred::ContactBusy } else { Barred::Overloaded };
+        return Ok(Answered::Reply(settle::busy(app, &parsed, barred, Vec::new()).await?));
     };
     let mut lost = Vec::new();
     for run in 1..=RUNS_MAX {
@@ -240,7 +253,10 @@ async fn walk(app: &Arc<App>, received: Received, deadline: &Deadline) -> Result
         let mut settled = match visit.hear(app, parsed.provider, parsed.heard.clone()).await? {
             visit::Turn::Host { draft, note } => settle::host_step(app, &mut visit, draft, note, &parsed).await?,
             visit::Turn::Ask(event) => {
-                let admitted = timed(metrics, Step::Admit, admit::admit(&visit, &event, parsed.at)).await; // 4
+                let admitted = match seat {
+                    Some(_) => timed(metrics, Step::Admit, admit::admit(&visit, &event, parsed.at)).await, // 4
+                    None => Err(Barred::Overloaded),
+                };
                 let plan = timed(metrics, Step::Assign, assign::assign(app, &mut visit, admitted, &parsed)).await?; // 5
                 let tried = timed(metrics, Step::Invoke, invoke::invoke(app, &visit, &event, plan, &parsed)).await; // 6
                 timed(metrics, Step::Settle, settle::settle(app, &mut visit, Arc::unwrap_or_clone(event), tried, &parsed)).await? // 7
@@ -265,5 +281,5 @@ async fn walk(app: &Arc<App>, received: Received, deadline: &Deadline) -> Result
             break;
         }
     }
-    Ok(Answered::Reply(settle::busy(app, &parsed, Barred::ContactBusy, lost).await?.into()))
+    Ok(Answered::Reply(settle::busy(app, &parsed, Barred::ContactBusy, lost).await?))
 }

@@ -1,4 +1,5 @@
-//! Does what no request waits for: state that has vanished gives its room back, and so do artifacts of engines out of use.
+//! Does what no request waits for: state that has vanished gives its room back, and so do artifacts of engines out of use; an erasure that
+//! a fault of the disk cut short goes on.
 //!
 //! `serve` starts it beside the listeners. It goes through the tenants one after the other, slowly, because nothing depends on it: a
 //! vanished value is not read either way.
@@ -20,11 +21,20 @@ const PAGE: usize = 200;
 pub(crate) async fn sweep(app: Arc<App>, mut stopped: watch::Receiver<bool>) -> std::io::Result<()> {
     loop {
         sweep_artifacts(&app).await;
+        finish_erasures(&app).await;
         // What ends the wait early is the stop, or a sender that is gone: both are the end.
         if tokio::time::timeout(EVERY, stopped.changed()).await.is_ok() {
             return Ok(());
         }
         round(&app).await;
+    }
+}
+
+async fn finish_erasures(app: &App) {
+    match app.store.finish_erasures().await {
+        Ok(0) => {}
+        Ok(finished) => tracing::warn!(finished, "erasures that had been cut short were finished"),
+        Err(fault) => tracing::error!(%fault, "an erasure that was cut short could not be finished; it is tried again"),
     }
 }
 

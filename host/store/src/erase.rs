@@ -23,8 +23,10 @@ use crate::{Shared, TenantStore};
 /// Keys read and removed at a time.
 const STEP: usize = BATCH_WRITES_MAX / 2;
 
-/// Erases a tenant. Refuses with a conflict where the tenant does not exist.
+/// Erases a tenant. Refuses with a conflict where the tenant does not exist. One at a time: whoever finishes what another has finished
+/// already would take the rows of a new tenant of that name.
 pub(crate) async fn erase(shared: &Arc<Shared>, tenant: &TenantId) -> Result<(), CommitError> {
+    let _alone = shared.erasing.lock().await;
     let row = keys::platform(Table::Tenant, tenant.as_str().as_bytes());
     let Some(kept) = shared.rows.get(&row).await? else { return Err(CommitError::Conflict { key: row }) };
     let mut writes = vec![
@@ -46,16 +48,23 @@ pub(crate) async fn erase(shared: &Arc<Shared>, tenant: &TenantId) -> Result<(),
     finished
 }
 
-/// Finishes erasures that a crash cut short.
-pub(crate) async fn resume(shared: &Arc<Shared>) -> Result<(), StoreFault> {
+/// Finishes erasures that a crash or a fault of the disk cut short; says how many.
+pub(crate) async fn resume(shared: &Arc<Shared>) -> Result<usize, StoreFault> {
+    let _alone = shared.erasing.lock().await;
+    let mut finished = 0;
     let range = Range::of_prefix(keys::platform(Table::DataKey, &[]));
     for (key, kept) in shared.rows.scan(&range.from, &range.to, usize::MAX, false).await? {
         let name = key.strip_prefix(range.from.as_slice()).and_then(|name| std::str::from_utf8(name).ok());
         if let (Some(false), Some(Ok(tenant))) = (is_tombstone(&kept.value), name.map(str::parse::<TenantId>)) {
             finish(shared, &tenant).await.map_err(crate::fault::fault_of)?;
+            // As in the erasure itself; nothing of it may stay readable.
+            shared.keyring.forget(&tenant);
+            shared.connections.clear();
+            shared.bindings.clear();
+            finished += 1;
         }
     }
-    Ok(())
+    Ok(finished)
 }
 
 async fn finish(shared: &Arc<Shared>, tenant: &TenantId) -> Result<(), CommitError> {

@@ -85,6 +85,8 @@ pub(crate) struct Shared {
     /// Bindings as they were read last, for [`PlatformStore::binding_shared`].
     pub bindings: quick_cache::sync::Cache<Address, rows::Found<Arc<Binding>>>,
     pub epochs: Arc<backend::watched::Epochs>,
+    /// Held by whoever erases.
+    pub erasing: tokio::sync::Mutex<()>,
     /// None where the backend has no groups.
     pub groups: Option<Arc<backend::groups::Groups>>,
 }
@@ -120,6 +122,11 @@ impl Store {
     async fn begin(&self) -> Result<(), StoreFault> {
         transfer::check_whole(&self.shared).await?;
         instance::of(&self.shared).await?;
+        self.finish_erasures().await.map(drop)
+    }
+
+    /// Finishes erasures that were cut short, and says how many there were: a start does it, and whoever tends the store now and then.
+    pub async fn finish_erasures(&self) -> Result<usize, StoreFault> {
         erase::resume(&self.shared).await
     }
 
@@ -153,7 +160,10 @@ impl Store {
         let (instance, lanes) = (OnceCell::new(), state::Lanes::default());
         let connections = quick_cache::sync::Cache::new(platform::CONNECTIONS_OPEN_MAX);
         let bindings = quick_cache::sync::Cache::new(addresses::BINDINGS_READ_MAX);
-        Self { shared: Arc::new(Shared { rows, blobs, captures, keyring, instance, lanes, connections, bindings, epochs, groups }) }
+        let erasing = tokio::sync::Mutex::default();
+        Self {
+            shared: Arc::new(Shared { rows, blobs, captures, keyring, instance, lanes, connections, bindings, epochs, erasing, groups }),
+        }
     }
 
     /// One tenant's scope.

@@ -13,8 +13,10 @@ const BLOT: u8 = b'*';
 
 /// Blots out the values in headers and body. Lengths stay.
 pub(super) fn blot_out(response: &mut Response, secrets: &[Secret]) {
-    for secret in secrets.iter().filter(|secret| secret.reveal().len() >= VALUE_BYTES_MIN) {
-        let value = secret.reveal();
+    let mut values: Vec<&str> = secrets.iter().map(Secret::reveal).filter(|value| value.len() >= VALUE_BYTES_MIN).collect();
+    // The longest first: a value that stands within another would else leave the rest of that one to be read.
+    values.sort_unstable_by_key(|value| std::cmp::Reverse(value.len()));
+    for value in values {
         blot(&mut response.body, value.as_bytes());
         for (name, text) in &mut response.headers {
             for part in [name, text] {
@@ -54,5 +56,13 @@ mod tests {
         assert_eq!(response.body, b"************************ and \xff s3cret-valu");
         assert_eq!(response.headers[0].1, "Bearer ************.");
         assert_eq!(response.headers[1].1, "b");
+    }
+
+    #[test]
+    fn a_secret_within_another_uncovers_nothing_of_it() {
+        let (short, long) = (Secret::new("user-name".to_owned()), Secret::new("user-name:pass-word".to_owned()));
+        let mut response = Response { status: 200, headers: Vec::new(), body: b"user-name:pass-word user-name".to_vec() };
+        blot_out(&mut response, &[short, long]);
+        assert_eq!(response.body, b"******************* *********");
     }
 }

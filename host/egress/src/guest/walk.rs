@@ -231,12 +231,14 @@ async fn charge(errand: &Errand, request: &Request) -> Result<(u64, Charge), Htt
     let sent = request.head_bytes().saturating_add(request.body_bytes());
     let head = u64::try_from(RESPONSE_HEAD_BYTES_MAX).unwrap_or(u64::MAX);
     let most = sent.saturating_add(head).saturating_add(errand.body_bytes_max);
-    errand.spending.spend(Meter::EgressRequests, 1).await.map_err(over)?;
     let reserved =
         errand.spending.reserve(Meter::EgressBytes, most, sent.saturating_add(ANSWER_BYTES_MIN).min(most)).await.map_err(over)?;
     // Where the quota is nearly used, the answer may be as large as what is left.
     let body_bytes_max = reserved.amount().saturating_sub(sent).min(errand.body_bytes_max);
-    Ok((body_bytes_max, Charge { spending: Arc::clone(&errand.spending), reserved: Some(reserved), used: 0 }))
+    let charge = Charge { spending: Arc::clone(&errand.spending), reserved: Some(reserved), used: 0 };
+    // The request last, because nothing of it comes back; the bytes do with the charge.
+    errand.spending.spend(Meter::EgressRequests, 1).await.map_err(over)?;
+    Ok((body_bytes_max, charge))
 }
 
 fn outgoing(head: Head, path_and_query: &str, body: Vec<u8>) -> Result<http::Request<Full<Bytes>>, HttpError> {

@@ -132,6 +132,10 @@ impl Compiler {
             }
             (false, Some(code)) if code == i32::from(NOT_FIT) => Err(RuntimeFault::Compiler(complaint)),
             (false, Some(_)) => Ok(refused(format!("the compiler refuses the component: {complaint}"), false)),
+            (false, None) if !is_its_own_doing(status, began.elapsed(), self.settings.limits.cpu_seconds_max) => {
+                // The kernel's choice where memory is scarce is just this child: that says nothing of the component.
+                Err(RuntimeFault::Compiler(format!("the machine ended it ({status}); was it out of memory?")))
+            }
             (false, None) => Ok(refused(ended_by(status, &complaint), true)),
         }
     }
@@ -212,18 +216,44 @@ async fn read(pipe: Option<impl AsyncRead + Unpin>, bytes_max: u64) -> std::io::
     Ok(bytes)
 }
 
+#[cfg(unix)]
+mod signal {
+    pub(super) const ILLEGAL: i32 = 4;
+    pub(super) const ABORT: i32 = 6;
+    pub(super) const BUS: i32 = 7;
+    pub(super) const KILL: i32 = 9;
+    pub(super) const SEGMENT: i32 = 11;
+    pub(super) const CPU_TIME: i32 = 24;
+    pub(super) const FORBIDDEN_CALL: i32 = 31;
+}
+
+/// True where the signal came of what the child did. It has one thread, so it cannot have used more processor time than time has gone by:
+/// whatever killed it before was somebody else.
+#[cfg(unix)]
+fn is_its_own_doing(status: ExitStatus, after: Duration, cpu_seconds_max: u64) -> bool {
+    use std::os::unix::process::ExitStatusExt;
+    match status.signal() {
+        Some(signal::KILL) => after >= Duration::from_secs(cpu_seconds_max),
+        Some(own) => {
+            [signal::ILLEGAL, signal::ABORT, signal::BUS, signal::SEGMENT, signal::CPU_TIME, signal::FORBIDDEN_CALL].contains(&own)
+        }
+        None => true,
+    }
+}
+
+#[cfg(not(unix))]
+fn is_its_own_doing(_status: ExitStatus, _after: Duration, _cpu_seconds_max: u64) -> bool {
+    true
+}
+
 /// A signal says which limit it was: the kernel sends these.
 #[cfg(unix)]
 fn ended_by(status: ExitStatus, complaint: &str) -> String {
     use std::os::unix::process::ExitStatusExt;
-    const ABORT: i32 = 6;
-    const KILL: i32 = 9;
-    const CPU_TIME: i32 = 24;
-    const FORBIDDEN_CALL: i32 = 31;
     match status.signal() {
-        Some(ABORT) => format!("the compiler ran out of memory or gave up: {complaint}"),
-        Some(KILL | CPU_TIME) => "the compiler used up its processor time".to_owned(),
-        Some(FORBIDDEN_CALL) => "the compiler tried what its quarantine forbids".to_owned(),
+        Some(signal::ABORT) => format!("the compiler ran out of memory or gave up: {complaint}"),
+        Some(signal::KILL | signal::CPU_TIME) => "the compiler used up its processor time".to_owned(),
+        Some(signal::FORBIDDEN_CALL) => "the compiler tried what its quarantine forbids".to_owned(),
         Some(signal) => format!("the compiler was ended by signal {signal}"),
         None => "the compiler ended without saying why".to_owned(),
     }
@@ -232,4 +262,19 @@ fn ended_by(status: ExitStatus, complaint: &str) -> String {
 #[cfg(not(unix))]
 fn ended_by(_status: ExitStatus, complaint: &str) -> String {
     format!("the compiler ended: {complaint}")
+}
+
+#[cfg(all(test, unix))]
+mod ended {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    use super::*;
+
+    #[test]
+    fn who_was_killed_before_its_time_was_up_is_not_to_blame() {
+        let is_own = |signal, seconds| is_its_own_doing(ExitStatus::from_raw(signal), Duration::from_secs(seconds), 60);
+        assert!(!is_own(signal::KILL, 3), "the machine was out of memory");
+        assert!(is_own(signal::KILL, 60) && is_own(signal::CPU_TIME, 3) && is_own(signal::ABORT, 3) && is_own(signal::FORBIDDEN_CALL, 0));
+        assert!(!is_own(15, 3), "somebody ended it");
+    }
 }

@@ -64,12 +64,23 @@ impl Loader {
         // A task of its own: the call that began it may give up, the next one should find it done.
         let (loader, tenant) = (Arc::clone(self), tenant.clone());
         let loading = tokio::spawn(async move {
-            let loaded = place.cell.get_or_try_init(|| loader.fetch(key, &tenant)).await.map(Arc::clone);
-            match &loaded {
-                Ok(_) => loader.shelf.make_room(),
-                // Nothing was tried: the next call asks again.
-                Err(LoadError::Refused(refusal)) if refusal.code == Code::Busy => {}
-                Err(error) => place.fail(error.to_string()),
+            let first = async || {
+                // Whoever waited while another tried in vain is told so, and does not try as well.
+                if let Some(why) = place.failed() {
+                    return Err(RuntimeFault::Artifact { digest: key.0, why }.into());
+                }
+                let fetched = loader.fetch(key, &tenant).await;
+                match &fetched {
+                    Ok(_) => {}
+                    // Nothing was tried: the next call asks again.
+                    Err(LoadError::Refused(refusal)) if refusal.code == Code::Busy => {}
+                    Err(error) => place.fail(error.to_string()),
+                }
+                fetched
+            };
+            let loaded = place.cell.get_or_try_init(first).await.map(Arc::clone);
+            if loaded.is_ok() {
+                loader.shelf.make_room();
             }
             loaded
         });

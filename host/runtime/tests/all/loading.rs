@@ -100,11 +100,47 @@ fn a_version_that_nobody_knows_is_not_ready() {
 fn a_compiler_that_is_killed_is_not_run_again_for_the_same_bytes() {
     block_on(async {
         let script = tempfile::tempdir().unwrap();
-        let (compiler, runs) = refusing_compiler(script.path(), "kill -9 $$");
+        let (compiler, runs) = refusing_compiler(script.path(), "kill -6 $$");
         let house = House::with(|settings| RuntimeSettings { compiler: compiler.clone(), ..settings });
         for _ in 0..2 {
             let Err(InstallError::Refused(refusal)) = house.try_install(handling("")).await else { panic!("it was taken") };
             assert_eq!(refusal.code, Code::CompileFailed);
+        }
+        assert_eq!(fs::read_to_string(runs).unwrap().lines().count(), 1);
+    });
+}
+
+#[test]
+fn a_compiler_that_the_machine_ends_says_nothing_of_the_component() {
+    block_on(async {
+        let script = tempfile::tempdir().unwrap();
+        // As the kernel does where memory is out: long before the processor time is used up.
+        let (compiler, runs) = refusing_compiler(script.path(), "kill -9 $$");
+        let house = House::with(|settings| RuntimeSettings { compiler: compiler.clone(), ..settings });
+        for _ in 0..2 {
+            let error = house.try_install(handling("")).await.unwrap_err();
+            assert!(matches!(error, InstallError::Fault(RuntimeFault::Compiler(_))), "{error:?}");
+        }
+        assert_eq!(fs::read_to_string(runs).unwrap().lines().count(), 2, "it is tried again");
+    });
+}
+
+#[test]
+fn who_waited_while_another_tried_in_vain_does_not_try_as_well() {
+    block_on(async {
+        let script = tempfile::tempdir().unwrap();
+        let (compiler, runs) = refusing_compiler(script.path(), "sleep 0.3; exit 1");
+        let house = House::new();
+        let installed = house.install(handling("")).await;
+        let later = RuntimeSettings { compiler, node_key: [9; 32], ..settings(house.directory.path()) };
+        let kept = Kept::default();
+        kept.put(handling("").into()).await.unwrap();
+        let later = Runtime::start(later, Arc::new(kept)).unwrap();
+        let (one, two, three) = (later.clone(), later.clone(), later.clone());
+        let pass = crate::support::pass();
+        let ran = tokio::join!(one.call(&pass, call(&installed)), two.call(&pass, call(&installed)), three.call(&pass, call(&installed)));
+        for ran in [ran.0, ran.1, ran.2] {
+            assert_eq!(ran.result.unwrap_err().kind, FailureKind::NotReady);
         }
         assert_eq!(fs::read_to_string(runs).unwrap().lines().count(), 1);
     });

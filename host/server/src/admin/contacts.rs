@@ -11,7 +11,7 @@ use jackfield_domain::contact::Moment;
 use jackfield_domain::id::{ContactId, FlowName};
 use jackfield_domain::refusal::{Code, Refusal};
 use jackfield_domain::tenant::address::{Address, e164};
-use jackfield_store::{ContactQuery, TenantStore};
+use jackfield_store::{ContactPage, ContactQuery, TenantStore};
 use serde_json::json;
 
 use super::door::guard::{self, Asked, Inside};
@@ -26,12 +26,24 @@ const SUFFIX_DIGITS_MAX: usize = 15;
 const PARAMETERS: [&str; 12] =
     ["from", "to", "address", "caller", "caller_suffix", "call_id", "queue", "release", "failure", "flow", "limit", "cursor"];
 
-pub(crate) async fn find(inside: Inside) -> Answer {
+pub(crate) async fn find(State(app): State<Arc<App>>, inside: Inside) -> Answer {
     let query = read(&inside.asked.query(&PARAMETERS)?, &inside.tenant.zone)?;
-    let page = inside.store.find_contacts(&query).await.map_err(unread)?;
+    let page = searched(&app, &inside.store, &query).await?;
     let items: Vec<_> = page.contacts.iter().map(|found| &found.row).collect();
     let next = page.next.map(|next| next.to_string());
     reply::plain(json!({ "items": items, "next": next, "scanned": page.scanned }))
+}
+
+/// Looks behind calls: a page opens thousands of rows, and on the threads that answer calls each search took a core from them.
+pub(crate) async fn searched(app: &App, store: &TenantStore, query: &ContactQuery) -> Result<ContactPage, Problem> {
+    let (store, query) = (store.clone(), query.clone());
+    // It is never closed.
+    let place = Arc::clone(&app.searches).acquire_owned().await.map_err(|closed| Problem::Broke(closed.to_string()))?;
+    let searching = app.runtime.spawn_behind(move || {
+        let _place = place;
+        tokio::runtime::Handle::current().block_on(store.find_contacts(&query))
+    });
+    searching.await.map_err(|ended| Problem::Broke(format!("the search ended: {ended}")))?.map_err(unread)
 }
 
 /// The question that a query's parameters ask.

@@ -15,6 +15,7 @@ use http::Method;
 use super::compile::{ahead, jobs, poison};
 use super::directory::{closure, hours, people, queues};
 use super::door::guard::{Who, enter};
+use super::door::whole::to_its_end;
 use super::gate::files;
 use super::keeping::{captures, logs, replays};
 use super::releases::planned;
@@ -35,6 +36,21 @@ pub struct Route {
     /// Who may use it.
     pub who: Who,
 }
+
+impl Route {
+    /// True where it changes something and must not stop half-way because its client hangs up.
+    fn goes_to_its_end(&self) -> bool {
+        self.method != Method::GET && !(self.method == Method::POST && ENDS_WITH_ITS_CLIENT.contains(&self.path))
+    }
+}
+
+/// What works only for whoever waits for it: a compiler's child or a plugin's runs, and at most one batch at the end.
+const ENDS_WITH_ITS_CLIENT: [&str; 4] = [
+    "/v1/tenants/{tenant}/plugins/{plugin}/versions",
+    "/v1/tenants/{tenant}/plugins/{plugin}/versions/{number}/cases",
+    "/v1/tenants/{tenant}/contacts/{contact}/replay",
+    "/v1/tenants/{tenant}/flows/{flow}/replay",
+];
 
 struct Entry {
     route: Route,
@@ -62,6 +78,7 @@ pub(super) fn guarded(app: &Arc<App>) -> Router<Arc<App>> {
     let is_guarded = |entry: &Entry| entry.route.path != page::PATH || !app.telemetry.metrics_open;
     entries().into_iter().filter(is_guarded).fold(Router::new(), |router, Entry { route, handler }| {
         let guard = from_fn_with_state((app.clone(), route.who), enter);
+        let handler = if route.goes_to_its_end() { handler.route_layer(from_fn_with_state(app.clone(), to_its_end)) } else { handler };
         router.route(route.path, handler.route_layer(guard))
     })
 }
@@ -209,4 +226,20 @@ fn directory_level() -> Vec<Entry> {
         at(Method::PUT, "/v1/tenants/{tenant}/closure", Tenant, closure::set),
         at(Method::DELETE, "/v1/tenants/{tenant}/closure", Tenant, closure::lift),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ends_with_its_client_is_a_route_and_all_else_that_changes_something_is_not() {
+        let table = table();
+        let ends = |route: &&Route| route.method != Method::GET && !route.goes_to_its_end();
+        let mut left: Vec<&str> = table.iter().filter(ends).map(|route| route.path).collect();
+        left.sort_unstable();
+        let mut named = ENDS_WITH_ITS_CLIENT.to_vec();
+        named.sort_unstable();
+        assert_eq!(left, named);
+    }
 }

@@ -218,6 +218,7 @@ pub(crate) async fn erase(State(app): State<Arc<App>>, inside: Inside) -> Answer
         return Err(Problem::at(Code::InUse, "tenant", detail));
     }
     platform.erase(&tenant.id).await.map_err(uncommitted)?;
+    app.quotas.forget_tenant(&tenant.id);
     tracing::warn!(tenant = %tenant.id, by = %asked.principal.label, "a tenant was erased");
     reply::done()
 }

@@ -21,6 +21,7 @@ use jackfield_domain::refusal::Code;
 use jackfield_domain::tenant::directory::ENTRIES_MAX;
 use jackfield_store::{ContactQuery, Found, PAGE_MAX, TenantStore};
 
+use super::contacts::searched;
 use super::door::guard::Inside;
 use super::door::problem::{Problem, unread};
 use super::door::reply::{self, Answer};
@@ -116,7 +117,7 @@ async fn contact(app: &App, scope: &TenantStore, flow: &Flow, version: &Version)
     let mut query = ContactQuery { flow: Some(flow.name.clone()), from, limit: PAGE_MAX, ..ContactQuery::default() };
     let mut known = std::collections::BTreeMap::new();
     for _ in 0..PAGES_MAX {
-        let page = scope.find_contacts(&query).await.map_err(unread)?;
+        let page = searched(app, scope, &query).await?;
         let is_on = |contact: &Contact| (contact.phase != Phase::Ended).then_some(contact.release).flatten();
         for (release, contact) in page.contacts.iter().filter_map(|found| Some((is_on(&found.row)?, found.row.id))) {
             let runs_it = match known.get(&release) {

@@ -150,8 +150,15 @@ async fn written<Held>(app: &App, record: Record<Held>) {
     let Record { mut visit, settled, reply, parsed, held } = record;
     let committed = timed(&app.metrics, Step::Commit, commit::commit(app, &mut visit, &settled, &reply, &parsed)).await;
     let outcome = match committed {
-        // The reply has left, so there is nothing to run again: the trail takes it, and the contact stays as somebody else wrote it.
-        Ok(commit::Outcome::Conflict) => commit::note(app, &visit, &settled, &reply, &parsed).await,
+        // The reply has left, so there is nothing to run again: the trail takes it, and the contact stays as somebody else wrote it. Where
+        // there is no contact yet, nobody would ever find it.
+        Ok(commit::Outcome::Conflict) if visit.revision.is_some() => {
+            commit::note(app, &visit, &settled, &reply, &parsed).await.map_err(commit::unwritten)
+        }
+        Ok(commit::Outcome::Conflict) => {
+            app.metrics.unkept(Barred::Overloaded);
+            Ok(())
+        }
         Ok(commit::Outcome::Committed) => Ok(()),
         Err(fault) => Err(fault),
     };

@@ -9,6 +9,7 @@ use jackfield_domain::contact::after::{Decided, HANDED_OVER, HANDED_OVER_NOTE};
 use jackfield_domain::contact::decision::Action;
 use jackfield_domain::id::Digest;
 use jackfield_domain::ports::rows::{CommitError, Expect, RowsFault};
+use jackfield_domain::tenant::address::Channel;
 use jackfield_domain::tenant::hours;
 use jackfield_domain::trail::{Times, Turn};
 use jackfield_domain::usage::{self, Entry, Purpose};
@@ -51,7 +52,7 @@ pub(super) async fn commit(app: &App, visit: &mut Visit, settled: &Settled, repl
                 if visit.revision.is_none() {
                     app.keeping.began(&visit.tenant.id);
                 }
-                if visit.contact.phase == Phase::Ended || hangs_up(settled) {
+                if is_over(visit, settled) {
                     visit.quota.over(&visit.contact.id);
                 }
                 return Ok(Outcome::Committed);
@@ -69,7 +70,7 @@ pub(super) async fn commit(app: &App, visit: &mut Visit, settled: &Settled, repl
 /// Keeps that the contact is live, or that this decision ends it: not every provider is told to report the end.
 fn live(change: Change, visit: &Visit, settled: &Settled, parsed: &Parsed) -> Change {
     let contact = &visit.contact;
-    if contact.phase == Phase::Ended || hangs_up(settled) {
+    if is_over(visit, settled) {
         return change.platform(|platform| platform.over(&contact.id));
     }
     match visit.quota.live_row(contact, parsed.at) {
@@ -78,8 +79,10 @@ fn live(change: Change, visit: &Visit, settled: &Settled, parsed: &Parsed) -> Ch
     }
 }
 
-fn hangs_up(settled: &Settled) -> bool {
-    matches!(settled.decision.actions().last(), Some(Action::HangUp(_) | Action::Reject(_)))
+/// A call is over when it is hung up. A conversation is not: its next message is of the same contact, which must not be paid for again.
+fn is_over(visit: &Visit, settled: &Settled) -> bool {
+    let hangs_up = || matches!(settled.decision.actions().last(), Some(Action::HangUp(_) | Action::Reject(_)));
+    visit.contact.phase == Phase::Ended || (visit.contact.channel == Channel::Voice && hangs_up())
 }
 
 /// A batch that did not happen, as a fault of the store: where nobody can run it again.
@@ -90,10 +93,11 @@ pub(crate) fn unwritten(error: CommitError) -> StoreFault {
     })
 }
 
-/// Writes an event's trail and reply without touching the contact: for one that could not have its turn.
-pub(super) async fn note(app: &App, visit: &Visit, settled: &Settled, reply: &Reply, parsed: &Parsed) -> Result<(), StoreFault> {
+/// Writes an event's trail and reply without touching the contact: for one that could not have its turn. A conflict says that the event has a
+/// reply already.
+pub(super) async fn note(app: &App, visit: &Visit, settled: &Settled, reply: &Reply, parsed: &Parsed) -> Result<(), CommitError> {
     let turn = trail(app, visit, settled, reply, parsed);
-    batch(app, visit, settled, &turn, reply, parsed).commit().await.map_err(unwritten)?;
+    batch(app, visit, settled, &turn, reply, parsed).commit().await?;
     app.metrics.turn(&visit.tenant.id, &turn);
     app.tail.turn(&visit.tenant.id, &turn);
     Ok(())

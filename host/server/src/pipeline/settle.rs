@@ -12,17 +12,18 @@ use jackfield_domain::contact::decision::{Action, Decision, Draft};
 use jackfield_domain::contact::event::Event;
 use jackfield_domain::fallback::{self, AnsweredBy, Case, DefaultRoute, DefaultRoutes, Step, World, vet};
 use jackfield_domain::id::FlowName;
+use jackfield_domain::ports::rows::CommitError;
 use jackfield_domain::ports::state::StateSpace;
 use jackfield_domain::quota::Barred;
 use jackfield_domain::tenant::directory::Directory;
 use jackfield_domain::trail::AttemptRecord;
-use jackfield_providers::provider::{Place, Reply};
+use jackfield_providers::provider::Place;
 use jackfield_store::StoreFault;
 
 use super::invoke::Tried;
 use super::parse::Parsed;
 use super::visit::{self, Visit};
-use super::{commit, render};
+use super::{Outgoing, commit, render, retry};
 use crate::app::App;
 
 /// Step 7's gift.
@@ -126,8 +127,9 @@ pub(super) async fn host_step(app: &App, visit: &mut Visit, draft: Draft, note: 
     })
 }
 
-/// Too many events of one contact or one tenant: the default routes answer at once, and the contact stays as it is.
-pub(super) async fn busy(app: &App, parsed: &Parsed, barred: Barred, lost: Vec<AttemptRecord>) -> Result<Reply, StoreFault> {
+/// Too many events of one contact, or of a tenant and no turn: the default routes answer at once, and the contact stays as it is. Whoever has
+/// the turn may have answered this very event meanwhile; then that is the answer.
+pub(super) async fn busy(app: &App, parsed: &Parsed, barred: Barred, lost: Vec<AttemptRecord>) -> Result<Outgoing, StoreFault> {
     let mut visit = visit::load(app, parsed).await?;
     visit.lost = lost;
     let event = jackfield_domain::contact::open::event_of(parsed.heard.clone());
@@ -135,12 +137,15 @@ pub(super) async fn busy(app: &App, parsed: &Parsed, barred: Barred, lost: Vec<A
     let settled = settle(app, &mut visit, event, tried, parsed).await?;
     let reply = render::render(&visit, &settled, parsed);
     // An event that came before its contact was kept has nothing to be noted with; the one before it will make the contact.
-    if visit.revision.is_some() {
-        commit::note(app, &visit, &settled, &reply, parsed).await?;
-    } else {
+    if visit.revision.is_none() {
         app.metrics.unkept(barred);
+        return Ok(reply.into());
     }
-    Ok(reply)
+    match commit::note(app, &visit, &settled, &reply, parsed).await {
+        Ok(()) => Ok(reply.into()),
+        Err(CommitError::Conflict { .. }) => Ok(retry::answered_before(app, parsed).await?.unwrap_or_else(|| reply.into())),
+        Err(other) => Err(commit::unwritten(other)),
+    }
 }
 
 fn steps(levels: &[Level]) -> Vec<Step<'_>> {

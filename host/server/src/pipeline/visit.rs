@@ -60,11 +60,16 @@ pub(super) enum Turn {
 pub(super) async fn load(app: &App, parsed: &Parsed) -> Result<Visit, StoreFault> {
     let scope = app.store.tenant(&parsed.tenant);
     let around = app.known.of(&parsed.tenant).await?.ok_or_else(|| StoreFault::missing("tenant", parsed.tenant.as_str()))?;
-    let kept = match parsed.contact.or(known(app, parsed).await?) {
+    let meant = parsed.contact.or(known(app, parsed).await?);
+    let kept = match meant {
         Some(id) => scope.contact(&id).await?,
         None => None,
     };
-    let before = kept.as_ref().filter(|found| parsed.begins_anew(&found.row)).map(|found| found.row.id);
+    let before = match &kept {
+        Some(found) => parsed.begins_anew(&found.row).then_some(found.row.id),
+        // The provider's id means a contact of another tenant, which is over: the address has moved to this one meanwhile.
+        None => meant.filter(|_| parsed.contact.is_none()),
+    };
     let kept = kept.filter(|_| before.is_none());
     let (contact, revision) = match kept {
         Some(found) => (found.row, Some(found.revision)),

@@ -194,7 +194,7 @@ impl EventQuota {
             Err(Unspent::Short(_)) if self.exempt => {
                 // Exempt by rule, and counted all the same.
                 match self.quotas.spender.count(&dues, most, now).await {
-                    Ok(()) => Ok(Reserved::new(meter, most, Vec::new())),
+                    Ok(accounts) => Ok(Reserved::new(meter, most, accounts)),
                     Err(fault) => Err(self.barred(Unspent::Fault(fault))),
                 }
             }

@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use jackfield_domain::ports::Clock;
+use jackfield_domain::ports::ledger::{Ledger, LedgerError};
+use jackfield_domain::ports::rows::RowsFault;
+use jackfield_domain::quota::ledger::{Account, Balance, Changed, Entry};
 use jackfield_domain::quota::meter::{PeriodLimits, Quota, QuotaRow};
 use jackfield_store::{MasterKey, Store};
 use serde_json::json;
@@ -48,6 +52,13 @@ impl Desk {
         let row = QuotaRow { quota, zone: "UTC".to_owned(), set: 0, by: String::new() };
         let levels = Arc::new(Levels(vec![Level { tenant: "acme".parse().unwrap(), row: Some(row) }]));
         Self { quotas: Quotas::new(store.ledger(), Arc::new(Standing(AtomicU64::new(NOON)))), levels }
+    }
+
+    /// What counts against the day's limit of a meter.
+    fn used(&self, meter: Meter) -> u64 {
+        let dues = self.levels.dues(meter);
+        let (_, held) = self.quotas.spender.till().show(&dues[0], NOON);
+        held.map_or(0, |(balance, leased)| balance.used() - leased)
     }
 
     fn event(&self, channel: Channel) -> Arc<EventQuota> {
@@ -124,4 +135,60 @@ async fn nothing_is_spent_once_the_server_ends() {
     desk.quotas.end().await;
     event.settle(reserved, 0);
     assert_eq!(event.spend(Meter::Contacts, 1).await, Err(Barred::QuotaExceeded));
+}
+
+#[tokio::test]
+async fn what_an_exempt_event_reserves_beyond_the_limit_and_does_not_use_counts_for_nobody() {
+    let desk = Desk::new(limited(Meter::Fuel, 100, 0)).await;
+    assert_eq!(desk.event(Channel::Voice).spend(Meter::Fuel, 100).await, Ok(()));
+    let exempt = EventQuota::new(Arc::clone(&desk.quotas), Arc::clone(&desk.levels), Channel::Voice, true);
+    let reserved = exempt.reserve(Meter::Fuel, 50, 10).await.unwrap();
+    assert_eq!((reserved.amount(), desk.used(Meter::Fuel)), (50, 150));
+    exempt.settle(reserved, 3);
+    assert_eq!(desk.used(Meter::Fuel), 103);
+    assert!(desk.event(Channel::Voice).reserve(Meter::Fuel, 50, 1).await.is_err(), "and nobody else gets what it gave back");
+}
+
+/// A ledger that takes its time, as a disk does.
+struct Late(Arc<dyn Ledger>);
+
+impl Ledger for Late {
+    fn read<'a>(&'a self, account: &'a Account) -> BoxFuture<'a, Result<Balance, RowsFault>> {
+        self.0.read(account)
+    }
+
+    fn commit(&self, entries: Vec<Entry>, at: Moment) -> BoxFuture<'_, Result<Vec<Changed>, LedgerError>> {
+        Box::pin(async move {
+            let committed = self.0.commit(entries, at).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            committed
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_hangs_up_while_the_ledger_grants_forfeits_nothing() {
+    let desk = Desk::new(limited(Meter::EgressBytes, 100, 0)).await;
+    let store = Store::memory(MasterKey::from_bytes([7; 32])).await;
+    let quotas = Quotas::new(Arc::new(Late(store.ledger())), Arc::new(Standing(AtomicU64::new(NOON))));
+    let desk = Desk { quotas, ..desk };
+    let event = desk.event(Channel::Voice);
+    let reserving = event.reserve(Meter::EgressBytes, 60, 60);
+    assert!(tokio::time::timeout(Duration::from_millis(10), reserving).await.is_err(), "the grant takes longer");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(desk.used(Meter::EgressBytes), 0);
+    let reserved = event.reserve(Meter::EgressBytes, 100, 100).await;
+    assert_eq!(reserved.map(|reserved| reserved.amount()), Ok(100), "all of the day is there");
+}
+
+#[tokio::test]
+async fn an_erased_tenant_holds_no_lease_and_no_permit() {
+    let quota = Quota { concurrency: Some(1), ..limited(Meter::Contacts, 10, 0) };
+    let desk = Desk::new(quota).await;
+    assert_eq!(desk.arrive(1, Channel::Voice).await, Ok(()));
+    assert_eq!(desk.arrive(2, Channel::Voice).await, Err(Barred::ConcurrencyExceeded));
+    assert!(desk.quotas.figures().accounts > 0);
+    desk.quotas.forget_tenant(&"acme".parse().unwrap());
+    assert_eq!(desk.quotas.figures().accounts, 0);
+    assert_eq!(desk.arrive(2, Channel::Voice).await, Ok(()));
 }

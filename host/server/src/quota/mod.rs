@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jackfield_domain::contact::Moment;
+use jackfield_domain::id::TenantId;
 use jackfield_domain::ports::Clock;
 use jackfield_domain::ports::ledger::Ledger;
 use jackfield_domain::quota::meter::Period;
@@ -82,6 +83,12 @@ impl Quotas {
     /// Gives back what was not used. Nothing can be spent afterwards.
     pub async fn end(&self) {
         self.spender.give_back(true, self.clock.now()).await;
+    }
+
+    /// Forgets what an erased tenant holds in this process: its leases, and its permits at those above it.
+    pub fn forget_tenant(&self, tenant: &TenantId) {
+        self.spender.till().forget_tenant(tenant);
+        self.live.forget_tenant(tenant);
     }
 
     /// How they stand.

@@ -147,6 +147,14 @@ impl Live {
         self.counts().remove(contact);
     }
 
+    /// Gives back the permits of a tenant that was erased: nobody will report that its contacts are over.
+    pub(super) fn forget_tenant(&self, tenant: &TenantId) {
+        let mut counts = self.counts();
+        let its = |held: &Held| held.levels.first() == Some(tenant);
+        let contacts: Vec<ContactId> = counts.contacts.iter().filter(|(_, held)| its(held)).map(|(contact, _)| *contact).collect();
+        contacts.iter().for_each(|contact| counts.remove(contact));
+    }
+
     /// True where the contact holds a permit.
     pub(super) fn holds(&self, contact: &ContactId) -> bool {
         self.counts().contacts.contains_key(contact)

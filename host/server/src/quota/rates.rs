@@ -15,6 +15,8 @@ use super::levels::Levels;
 
 /// Thousandths of an event, so that a slow rate fills a bucket evenly.
 const EVENT: u64 = 1_000;
+/// No event waits as long as that: a time so much earlier is a clock that was set back.
+const SET_BACK_MS: Moment = 60_000;
 /// Buckets that are kept; full ones are as good as none and go first.
 const BUCKETS_MAX: usize = 100_000;
 
@@ -35,7 +37,9 @@ impl Bucket {
         // Events per second are thousandths of an event per millisecond.
         let came = now.saturating_sub(self.filled).saturating_mul(u64::from(rate.per_second));
         self.level = self.level.saturating_add(came).min(u64::from(rate.burst) * EVENT);
-        (self.rate, self.filled) = (rate, now);
+        // What waited for its contact's turn comes with an earlier time: what has come since must not come again.
+        let is_set_back = self.filled.saturating_sub(now) > SET_BACK_MS;
+        (self.rate, self.filled) = (rate, if is_set_back { now } else { self.filled.max(now) });
     }
 
     fn is_full(&self) -> bool {
@@ -100,6 +104,18 @@ mod tests {
         assert_eq!(let_in(3_000), 3);
         assert_eq!(let_in(1_000_000), 4);
         assert_eq!(let_in(0), 0, "a clock that goes back gives nothing");
+    }
+
+    #[test]
+    fn an_event_that_comes_late_fills_nothing_twice() {
+        let rates = Rates::default();
+        let levels = Levels(vec![level("acme", 2, 4, 0)]);
+        let let_in = |now, asked: usize| (0..asked).filter(|_| rates.take(&levels, true, false, now).is_ok()).count();
+        assert_eq!(let_in(10_000, 10), 4);
+        assert_eq!(let_in(11_000, 1), 1);
+        assert_eq!(let_in(10_000, 1), 1, "it arrived a second ago and waited");
+        assert_eq!(let_in(11_000, 10), 0, "that second has been counted");
+        assert_eq!(let_in(11_500, 10), 1);
     }
 
     #[test]

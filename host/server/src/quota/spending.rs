@@ -37,19 +37,43 @@ pub(super) enum Unspent {
 /// The leases of this process, and the ledger behind them.
 pub(super) struct Spender {
     ledger: Arc<dyn Ledger>,
-    till: Mutex<Till>,
+    till: Arc<Mutex<Till>>,
     gates: Mutex<HashMap<Place, Arc<tokio::sync::Mutex<()>>>>,
     grants: AtomicU64,
 }
 
+/// The gates that a spend holds.
+type Gates = Vec<OwnedMutexGuard<()>>;
+
+fn open(till: &Mutex<Till>) -> MutexGuard<'_, Till> {
+    // What is in there is whole at every step.
+    till.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Spender {
     pub(super) fn new(ledger: Arc<dyn Ledger>) -> Self {
-        Self { ledger, till: Mutex::default(), gates: Mutex::default(), grants: AtomicU64::new(0) }
+        Self { ledger, till: Arc::default(), gates: Mutex::default(), grants: AtomicU64::new(0) }
     }
 
     pub(super) fn till(&self) -> MutexGuard<'_, Till> {
-        // What is in there is whole at every step.
-        self.till.lock().unwrap_or_else(PoisonError::into_inner)
+        open(&self.till)
+    }
+
+    /// Asks the ledger and puts what it granted into the till, behind the gates. On a task of its own: a grant is durable whether or not
+    /// anybody still waits for it, and a plugin whose request ran out of time just then would have the whole of it forfeited.
+    async fn ask(&self, entries: Vec<Entry>, gates: Gates, now: Moment) -> (Result<(), LedgerError>, Gates) {
+        let (ledger, till) = (Arc::clone(&self.ledger), Arc::clone(&self.till));
+        let asking = tokio::spawn(async move {
+            let told = ledger.commit(entries.clone(), now).await.map(|changed| {
+                tell(&entries, &changed);
+                open(&till).granted(&entries, &changed, now);
+            });
+            (told, gates)
+        });
+        asking.await.unwrap_or_else(|ended| {
+            let why = format!("asking the ledger ended: {ended}");
+            (Err(LedgerError::Fault(RowsFault { why })), Gates::new())
+        })
     }
 
     /// Takes as much as there is, within what is wanted, from every account.
@@ -66,7 +90,7 @@ impl Spender {
                     None => continue,
                 },
             };
-            let _gates = self.gates(short.iter().map(|entry| &entry.account)).await;
+            let gates = self.gates(short.iter().map(|entry| &entry.account)).await;
             // Whoever stood at the gate before may have brought enough.
             let taking = self.till().take(dues, want, now);
             let asked = match taking {
@@ -77,13 +101,11 @@ impl Spender {
                     None => continue,
                 },
             };
-            match self.ledger.commit(asked.clone(), now).await {
-                Ok(changed) => {
+            let (told, _gates) = self.ask(asked, gates, now).await;
+            match told {
+                Ok(()) => {
                     self.grants.fetch_add(1, Ordering::Relaxed);
-                    tell(&asked, &changed);
-                    let mut till = self.till();
-                    till.granted(&asked, &changed, now);
-                    if let Taking::Taken { amount, accounts } = till.take(dues, want, now) {
+                    if let Taking::Taken { amount, accounts } = self.till().take(dues, want, now) {
                         return Ok((amount, accounts));
                     }
                 }
@@ -122,47 +144,39 @@ impl Spender {
             return;
         }
         let entry = Entry { account: due.account(now), limit: due.limit, change: Move::UsedUp };
-        let _gates = self.gates([&entry.account].into_iter()).await;
+        let gates = self.gates([&entry.account].into_iter()).await;
         if self.till().told_used_up(due, now) {
             return;
         }
-        match self.ledger.commit(vec![entry.clone()], now).await {
-            Ok(changed) => {
-                let entries = [entry];
-                tell(&entries, &changed);
-                self.till().granted(&entries, &changed, now);
-            }
-            Err(error) => tracing::warn!(tenant = %due.tenant, %error, "that a quota is used up could not be noted"),
+        if let (Err(error), _gates) = self.ask(vec![entry], gates, now).await {
+            tracing::warn!(tenant = %due.tenant, %error, "that a quota is used up could not be noted");
         }
     }
 
-    /// Counts what no limit bars: what was used already, or is exempt. Where there is enough it is taken like anything else.
-    pub(super) async fn count(&self, dues: &[Due<'_>], amount: u64, now: Moment) -> Result<(), RowsFault> {
+    /// Counts what no limit bars: what was used already, or is exempt. Where there is enough it is taken like anything else. Gives back where
+    /// it was counted: what turns out not to have been used can be given back there.
+    pub(super) async fn count(&self, dues: &[Due<'_>], amount: u64, now: Moment) -> Result<Vec<Account>, RowsFault> {
         let want = Want { most: amount, least: amount, voice: true };
         match self.take(dues, want, now).await {
-            Ok(_) => return Ok(()),
+            Ok((_, accounts)) => return Ok(accounts),
             Err(Unspent::Fault(fault)) => return Err(fault),
             Err(Unspent::Short(_)) => {}
         }
         let accounts: Vec<Account> = dues.iter().map(|due| due.account(now)).collect();
-        let _gates = self.gates(accounts.iter()).await;
+        let gates = self.gates(accounts.iter()).await;
         let entries = self.till().overdraw(dues, amount, now);
         if entries.is_empty() {
-            return Ok(());
+            return Ok(accounts);
         }
-        match self.ledger.commit(entries.clone(), now).await {
-            Ok(changed) => {
-                tell(&entries, &changed);
-                self.till().granted(&entries, &changed, now);
-                Ok(())
-            }
-            Err(LedgerError::Fault(fault)) => Err(fault),
-            Err(short @ LedgerError::Short { .. }) => Err(RowsFault { why: short.to_string() }),
+        match self.ask(entries, gates, now).await {
+            (Ok(()), _gates) => Ok(accounts),
+            (Err(LedgerError::Fault(fault)), _gates) => Err(fault),
+            (Err(short @ LedgerError::Short { .. }), _gates) => Err(RowsFault { why: short.to_string() }),
         }
     }
 
     /// Whoever holds these gates goes to the ledger alone.
-    async fn gates(&self, accounts: impl Iterator<Item = &Account>) -> Vec<OwnedMutexGuard<()>> {
+    async fn gates(&self, accounts: impl Iterator<Item = &Account>) -> Gates {
         let ordered: BTreeMap<Place, ()> =
             accounts.map(|account| ((account.tenant.clone(), account.meter, account.window.period), ())).collect();
         let gates: Vec<_> = {
@@ -185,7 +199,7 @@ impl Spender {
         for part in back.chunks(RETURNED_AT_ONCE) {
             let entry = |(account, amount): &(Account, u64)| Entry { account: account.clone(), limit: 0, change: Move::Return(*amount) };
             if let Err(error) = self.ledger.commit(part.iter().map(entry).collect(), now).await {
-                // Its outcome is unknown, or one of the tenants is gone. It is forfeited: no limit is ever passed for it.
+                // Its outcome is unknown. It is forfeited: no limit is ever passed for it.
                 tracing::warn!(%error, accounts = part.len(), "what was not used of quotas was not given back");
             }
         }

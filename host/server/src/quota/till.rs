@@ -270,6 +270,13 @@ impl Till {
         self.leases.retain(|_, lease| lease.available > 0 || lease.named_until >= before);
     }
 
+    /// Forgets what a tenant holds, because it was erased: the ledger has no accounts of it, and what went back together with it would be
+    /// refused as well.
+    pub(super) fn forget_tenant(&mut self, tenant: &TenantId) {
+        self.leases.retain(|(of, ..), _| of != tenant);
+        self.left_over.retain(|account, _| account.tenant != *tenant);
+    }
+
     /// Accounts in memory, and what they hold together.
     pub(super) fn held(&self) -> (usize, u64) {
         (self.leases.len(), self.leases.values().fold(0, |sum, lease| sum.saturating_add(lease.available)))

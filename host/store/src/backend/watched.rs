@@ -87,11 +87,20 @@ impl Rows for Watched {
 
     fn commit(&self, batch: Batch) -> BoxFuture<'_, Result<(), CommitError>> {
         let tenants = changed(&batch);
+        if tenants.is_empty() {
+            return self.rows.commit(batch);
+        }
+        let (rows, epochs) = (Arc::clone(&self.rows), Arc::clone(&self.epochs));
         Box::pin(async move {
-            let committed = self.rows.commit(batch).await;
-            // Counted after the rows can be read, and whatever came of it: a cache that is dropped for nothing is read once more.
-            self.epochs.count(tenants.into_iter());
-            committed
+            // On a task of its own: a batch that was handed over becomes durable whether or not anybody still waits for it, and a cache that
+            // was not told would go on with what stood before.
+            let counted = tokio::spawn(async move {
+                let committed = rows.commit(batch).await;
+                // After the rows can be read, and whatever came of it: a cache that is dropped for nothing is read once more.
+                epochs.count(tenants.into_iter());
+                committed
+            });
+            counted.await.unwrap_or_else(|ended| Err(CommitError::Fault(RowsFault { why: format!("the commit's task ended: {ended}") })))
         })
     }
 
@@ -101,5 +110,32 @@ impl Rows for Watched {
 
     fn close(&self) -> BoxFuture<'_, Result<(), RowsFault>> {
         self.rows.close()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use jackfield_domain::ports::rows::Expect;
+
+    use super::*;
+    use crate::backend::slow::Slow;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_of_the_set_up_is_made_and_counted_although_nobody_waits_for_it_any_more() {
+        let (slow, epochs) = (Arc::new(Slow::default()), Arc::new(Epochs::default()));
+        slow.takes(Duration::ZERO, Duration::from_secs(1));
+        let watched = Watched::new(slow, Arc::clone(&epochs));
+        let tenant: TenantId = "acme".parse().unwrap();
+        let key = keys::tenant(&tenant, Table::Closure, b"");
+        let put = Write::Put { key: key.clone(), value: Bytes::from_static(b"closed"), expect: Expect::Anything };
+        let commit = watched.commit(Batch { writes: vec![put] });
+        assert!(tokio::time::timeout(Duration::from_millis(1), commit).await.is_err(), "whoever asked is gone before it is done");
+        assert_eq!(epochs.of(&tenant), 0);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!(epochs.of(&tenant), 1);
+        assert!(watched.get(&key).await.unwrap().is_some());
     }
 }

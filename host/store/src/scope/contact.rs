@@ -1,15 +1,20 @@
 //! Finds contacts and keeps their trails.
 //!
 //! `contacts find`, `explain` and the capability `customer` read here. Contacts are sealed, so a search opens one after the other,
-//! newest first, and looks; ids sort by arrival, so a span of time is a range of keys. A page opens a bounded number of rows and says
+//! newest first, and looks; ids sort by arrival, so a span of time is a range of keys. A call by its provider's id is asked for in the index
+//! that events use. A page opens a bounded number of rows and says
 //! where it stopped, because a search that finds nothing must not read a year in one request.
 //!
 //! A turn may be larger than a row, so it is cut into pieces that are sealed one by one and say whether another follows.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use jackfield_domain::contact::{Contact, Moment};
 use jackfield_domain::flow::release::ReleaseNumber;
-use jackfield_domain::id::{ContactId, FlowName, TenantId};
+use jackfield_domain::id::{ConnectionId, ContactId, FlowName, TenantId};
 use jackfield_domain::ports::rows::{Expect, VALUE_BYTES_MAX};
+use jackfield_domain::tenant::address::Channel;
 use jackfield_domain::trail::Turn;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -18,6 +23,7 @@ use crate::TenantStore;
 use crate::change::{Sealing, Step, Steps, in_plain};
 use crate::fault::StoreFault;
 use crate::keys::{self, Range, Table};
+use crate::platform::PlatformStore;
 use crate::rows::Found;
 use crate::seal::{DataKey, SEAL_BYTES};
 use crate::tenant::{misfit, unreadable};
@@ -28,6 +34,9 @@ pub const SCAN_ROWS_MAX: usize = 5_000;
 const SCAN_STEP: usize = 50;
 /// Most contacts of one page.
 pub const PAGE_MAX: usize = 200;
+/// Addresses and connections of a tenant that are looked at to find a call by its id; where there are more, it may be found by looking at
+/// contacts.
+const CONNECTIONS_ASKED_MAX: usize = 1_000;
 /// What fits into one piece of a turn, beside the seal and the byte that says whether another follows.
 const PIECE_BYTES: usize = VALUE_BYTES_MAX - SEAL_BYTES - 1;
 const LAST: u8 = 0;
@@ -121,6 +130,13 @@ impl TenantStore {
 
     /// A page of contacts that fit.
     pub async fn find_contacts(&self, query: &ContactQuery) -> Result<ContactPage, StoreFault> {
+        if let Some(call_id) = query.call_id.as_deref().filter(|_| query.cursor.is_none())
+            && let Some(mut contacts) = self.calls_of_that_id(call_id).await?
+        {
+            let scanned = contacts.len();
+            contacts.retain(|found| query.holds(&found.row));
+            return Ok(ContactPage { contacts, next: None, scanned });
+        }
         let limit = query.limit.clamp(1, PAGE_MAX);
         let mut range = self.arrivals(query);
         let mut page = ContactPage { contacts: Vec::new(), next: None, scanned: 0 };
@@ -144,6 +160,30 @@ impl TenantStore {
             }
             tokio::task::yield_now().await;
         }
+    }
+
+    /// The calls that a provider's id means on the connections that the tenant has, or that its addresses go through, by the index that
+    /// events use. None where it says nothing, or not all: the id of a conversation is that of all its contacts.
+    async fn calls_of_that_id(&self, call_id: &str) -> Result<Option<Vec<Found<Contact>>>, StoreFault> {
+        let platform = PlatformStore { shared: Arc::clone(&self.shared) };
+        let bindings = platform.bindings_of(&self.id, CONNECTIONS_ASKED_MAX).await?;
+        let own = platform.connections_of(&self.id, CONNECTIONS_ASKED_MAX).await?;
+        let connections: BTreeSet<ConnectionId> =
+            bindings.into_iter().map(|binding| binding.connection).chain(own.into_iter().map(|found| found.row.id)).collect();
+        let mut calls = Vec::new();
+        for connection in &connections {
+            let Some((tenant, contact)) = platform.call(connection, call_id).await? else { continue };
+            if tenant != self.id {
+                continue;
+            }
+            match self.contact(&contact).await? {
+                Some(found) if found.row.channel == Channel::Voice && platform.call_before(connection, call_id).await?.is_none() => {
+                    calls.push(found);
+                }
+                _ => return Ok(None),
+            }
+        }
+        Ok((!calls.is_empty()).then_some(calls))
     }
 
     /// When a customer was last here before a contact.

@@ -51,6 +51,29 @@ async fn contacts_are_found_newest_first_by_whatever_is_known_of_them() {
 }
 
 #[tokio::test]
+async fn a_call_is_looked_up_by_its_id_and_a_conversation_is_searched_for() {
+    let store = store().await;
+    let scope = store.tenant(&id("acme"));
+    store.platform().change().connect(&connection("line", "platform"), Expect::Absent).commit().await.unwrap();
+    store.platform().change().bind(&binding("voice:number:+18005551234", "acme")).commit().await.unwrap();
+    for nth in 1..=6_u8 {
+        let mut contact = contact("acme", u64::from(nth) * 1_000, nth);
+        if nth == 2 {
+            contact.channel = Channel::Sms;
+        }
+        keep(&scope, &contact).await;
+    }
+    keep(&store.tenant(&id("bolt")), &contact("bolt", 2_500, 9)).await;
+    let asked = |call_id: &str| ContactQuery { call_id: Some(call_id.to_owned()), limit: 50, ..ContactQuery::default() };
+    for (call_id, found, scanned) in [("CA1000-1", 1, 1), ("CA2000-2", 1, 6), ("CA2500-9", 0, 6), ("CA9999-9", 0, 6)] {
+        let page = scope.find_contacts(&asked(call_id)).await.unwrap();
+        assert_eq!((page.contacts.len(), page.scanned, page.next), (found, scanned, None), "{call_id}");
+    }
+    let elsewhere = ContactQuery { queue: Some("nobody's".to_owned()), ..asked("CA1000-1") };
+    assert!(scope.find_contacts(&elsewhere).await.unwrap().contacts.is_empty(), "everything that is given must hold");
+}
+
+#[tokio::test]
 async fn pages_follow_each_other_without_gap_or_repetition() {
     let store = store().await;
     let scope = store.tenant(&id("acme"));

@@ -45,14 +45,15 @@ pub(crate) fn run(once: bool, only: Option<Only>) -> anyhow::Result<()> {
             println!("   {:.1} s", begun.elapsed().as_secs_f64());
             wrong += tour::walk(&operator, &line).await?;
         }
-        // They have numbers of their own, some of them the same: each on a server of its own.
+        // They have numbers of their own, some of them the same: each on a server of its own, unless it is shown alone and stays up.
+        let own = |name: &str| only.is_none().then(|| Process::start(&data.path().join(name))).transpose();
         if shows(Only::Connect) {
-            let own = Process::start(&data.path().join("connect"))?;
-            wrong += references::connect(&own.operator(None)?).await?;
+            let own = own("connect")?;
+            wrong += references::connect(&own.as_ref().unwrap_or(&process).operator(None)?).await?;
         }
         if shows(Only::Care) {
-            let own = Process::start(&data.path().join("care"))?;
-            wrong += references::care(&own.operator(None)?).await?;
+            let own = own("care")?;
+            wrong += references::care(&own.as_ref().unwrap_or(&process).operator(None)?).await?;
         }
         anyhow::Ok(wrong)
     })?;
@@ -62,21 +63,28 @@ pub(crate) fn run(once: bool, only: Option<Only>) -> anyhow::Result<()> {
         if wrong == 0 { "every answer was the right one".to_owned() } else { format!("{wrong} answers were wrong") }
     );
     if !once {
-        runtime.block_on(stay(&process, &operator))?;
+        runtime.block_on(stay(&process, &operator, only.is_none_or(|only| only == Only::Calls)))?;
     }
     if wrong == 0 { Ok(()) } else { bail!("{wrong} answers were wrong") }
 }
 
 /// Stays up until Ctrl-C, with lines to paste.
-async fn stay(process: &Process, operator: &jackfield_tests::platform::Operator) -> anyhow::Result<()> {
+async fn stay(process: &Process, operator: &jackfield_tests::platform::Operator, has_calls: bool) -> anyhow::Result<()> {
     let binary = jackfield_tests::artifacts::binary()?;
     println!("\nThe server stays up (process {}). Try, in another terminal:\n", process.id());
     println!("  export JACKFIELD_SERVER={} JACKFIELD_TOKEN={}", operator.admin_url, operator.token);
-    println!("  {} contact find --tenant acme --today", binary.display());
-    println!("  {} explain --tenant acme <the id of a contact>", binary.display());
-    println!("  {} connection refusals --tenant platform twilio", binary.display());
+    println!("  {} tenant list", binary.display());
+    if has_calls {
+        println!("  {} contact find --tenant acme --today", binary.display());
+        println!("  {} explain --tenant acme <the id of a contact>", binary.display());
+        println!("  {} connection refusals --tenant platform twilio", binary.display());
+    } else {
+        println!("  {} contact find --tenant <one of them> --today", binary.display());
+    }
     println!("  curl -s -H \"Authorization: Bearer $JACKFIELD_TOKEN\" $JACKFIELD_SERVER/v1/tenants");
-    println!("  curl -si -d 'CallSid=CA1&To=%2B18005551234' {}/hooks/twilio/voice   # no signature: 403", operator.hooks_url);
+    if has_calls {
+        println!("  curl -si -d 'CallSid=CA1&To=%2B18005551234' {}/hooks/twilio/voice   # no signature: 403", operator.hooks_url);
+    }
     println!("\nCtrl-C ends it.");
     tokio::signal::ctrl_c().await?;
     Ok(())

@@ -12,6 +12,7 @@ use jackfield_domain::refusal::{Code, Refusal};
 use jackfield_store::ContactQuery;
 use serde_json::json;
 
+use super::super::contacts::searched;
 use super::super::door::guard::Inside;
 use super::super::door::problem::{Problem, unread};
 use super::super::door::reply::{self, Answer};
@@ -32,7 +33,7 @@ pub(crate) async fn follow(State(app): State<Arc<App>>, inside: Inside) -> Answe
     let contact = query.get("contact").map(|text| text.parse::<ContactId>()).transpose().map_err(Refusal::from)?;
     let flow = query.get("flow").map(|text| text.parse::<FlowName>()).transpose().map_err(Refusal::from)?;
     if let Some(contacts) = number("past")? {
-        return past(&inside, contact, flow, contacts).await;
+        return past(&app, &inside, contact, flow, contacts).await;
     }
     let wait = Duration::from_secs(number("wait")?.unwrap_or(WAIT_MAX_S).min(WAIT_MAX_S));
     let news = app.tail.follow(&inside.tenant.id, &Wanted { contact, flow }, number("after")?, wait).await;
@@ -40,13 +41,12 @@ pub(crate) async fn follow(State(app): State<Arc<App>>, inside: Inside) -> Answe
 }
 
 /// What one contact left, or the newest ones; the oldest first.
-async fn past(inside: &Inside, contact: Option<ContactId>, flow: Option<FlowName>, contacts: u64) -> Answer {
+async fn past(app: &App, inside: &Inside, contact: Option<ContactId>, flow: Option<FlowName>, contacts: u64) -> Answer {
     let ids = match contact {
         Some(contact) => vec![contact],
         None => {
             let limit = usize::try_from(contacts).unwrap_or(PAST_MAX).min(PAST_MAX);
-            let page =
-                inside.store.find_contacts(&ContactQuery { flow: flow.clone(), limit, ..ContactQuery::default() }).await.map_err(unread)?;
+            let page = searched(app, &inside.store, &ContactQuery { flow: flow.clone(), limit, ..ContactQuery::default() }).await?;
             page.contacts.iter().rev().map(|found| found.row.id).collect()
         }
     };
