@@ -130,6 +130,29 @@ async fn who_wrote_to_the_tenant_before_is_answered_by_the_one_that_has_the_addr
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_that_is_answered_with_a_goodbye_goes_on_as_the_one_contact_that_it_is() {
+    let stage = Stage::new().await;
+    let operator = &stage.platform.operator;
+    let quota = json!({"meters": {"contacts": {"day": 1}}});
+    operator.ok(Method::PUT, "/v1/tenants/acme/quotas", quota).await.unwrap();
+    // Without a release the platform's words answer: they end with hanging up.
+    operator.ok(Method::POST, "/v1/tenants/acme/flows", json!({"name": "bare", "label": "bare"})).await.unwrap();
+    operator.ok(Method::DELETE, "/v1/tenants/acme/addresses/chat:business-id:acme", Value::Null).await.unwrap();
+    let address = json!({"address": "chat:business-id:acme", "connection": "chat", "flow": "bare"});
+    operator.ok(Method::POST, "/v1/tenants/acme/addresses", address).await.unwrap();
+    for id in ["m-1", "m-2", "m-3"] {
+        let answered = stage.write(Some(id), "hello").await;
+        assert_eq!(answered["actions"].as_array().unwrap().last().unwrap()["do"], "hang-up", "{answered}");
+    }
+    let found = operator.api.get("/v1/tenants/acme/contacts", &[]).await.unwrap().body;
+    let id = found["items"][0]["id"].as_str().unwrap();
+    let shown = operator.api.get(&format!("/v1/tenants/acme/contacts/{id}"), &[]).await.unwrap().body;
+    let barred: Vec<&str> = shown["turns"].as_array().unwrap().iter().filter_map(|turn| turn["barred"].as_str()).collect();
+    assert_eq!(barred, ["no-release"; 3], "the second message was not paid for as another contact");
+    stage.platform.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_late_retry_finds_its_answer_though_the_conversation_began_anew() {
     let stage = Stage::new().await;
     let handed_over = stage.write(Some("m-1"), "I want a person").await;
