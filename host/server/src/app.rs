@@ -34,6 +34,8 @@ use crate::telemetry::tail::Tail;
 
 /// Searches of contacts at once.
 const SEARCHES_MAX: usize = 2;
+/// Changes of the set-up at once, whose clients may have hung up: with bodies of a quarter of a megabyte some megabytes.
+const CHANGES_MAX: usize = 64;
 
 /// Everything that a request may need.
 pub struct App {
@@ -69,7 +71,11 @@ pub struct App {
     pub captures: Captures,
     /// Searches for contacts that run at once: they take turns, and leave the threads behind calls to uploads as well.
     pub searches: Arc<Semaphore>,
-    /// The events and the changes that are on their way now, whether or not anybody still waits for them.
+    /// The changes of the set-up that are on their way, whether or not anybody still waits for them.
+    pub changes: TaskTracker,
+    /// Changes that are on their way at once.
+    pub changes_room: Arc<Semaphore>,
+    /// The events that walk now, whether or not anybody still waits for them.
     pub walks: TaskTracker,
     /// What was answered and is not written down yet.
     pub behind: Behind,
@@ -110,6 +116,8 @@ impl App {
             order: Order::default(),
             keeping: Keeping::new(keep_most),
             searches: Arc::new(Semaphore::new(SEARCHES_MAX)),
+            changes: TaskTracker::new(),
+            changes_room: Arc::new(Semaphore::new(CHANGES_MAX)),
             walks: TaskTracker::new(),
             behind: Behind::default(),
             health: Health::default(),

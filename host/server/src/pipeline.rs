@@ -121,20 +121,12 @@ pub async fn answer(app: &Arc<App>, received: Received, seat: Seat) -> Answered 
         Ok(answered) => answered,
         Err(Stopped::TurnedAway(turned_away)) => turned_away.answer(app, &connection),
         // Nobody hears the answer to a report. An acknowledgement would say that it was kept; whoever reads this may tell it again.
-        Err(Stopped::Store(_) | Stopped::Panicked | Stopped::TooSlow) if known.is_report => {
-            tracing::error!(%connection, "a report could not be kept, or not in time; it is answered with 503");
+        Err(stopped) if known.is_report => {
+            tracing::error!(%connection, why = stopped.why(), "a report could not be kept; it is answered with 503");
             Answered::Bare(http::StatusCode::SERVICE_UNAVAILABLE)
         }
-        Err(Stopped::Store(fault)) => {
-            tracing::error!(%connection, %fault, "the store failed; the connection's static document leaves instead");
-            the_static_one(app, &connection)
-        }
-        Err(Stopped::Panicked) => {
-            tracing::error!(%connection, "the walk panicked; the connection's static document leaves instead");
-            the_static_one(app, &connection)
-        }
-        Err(Stopped::TooSlow) => {
-            tracing::error!(%connection, "the answer was not durable in time; the connection's static document leaves instead");
+        Err(stopped) => {
+            tracing::error!(%connection, why = stopped.why(), "the connection's static document leaves instead of an answer");
             the_static_one(app, &connection)
         }
     };
@@ -205,6 +197,17 @@ enum Stopped {
     Store(StoreFault),
 }
 
+impl Stopped {
+    fn why(&self) -> String {
+        match self {
+            Self::TooSlow => "it was not durable in time".to_owned(),
+            Self::Panicked => "the walk panicked".to_owned(),
+            Self::TurnedAway(_) => "it was turned away".to_owned(),
+            Self::Store(fault) => format!("the store failed: {fault}"),
+        }
+    }
+}
+
 impl From<StoreFault> for Stopped {
     fn from(fault: StoreFault) -> Self {
         Self::Store(fault)
@@ -267,6 +270,11 @@ async fn walk(app: &Arc<App>, received: Received, deadline: &Deadline) -> Result
             tell::tell(app, &visit, &mut settled, &parsed); // 10
             let held = (in_turn, seat);
             behind::write(app, place, behind::Record { visit, settled, reply: reply.clone(), parsed, held }).await;
+            return Ok(Answered::Reply(reply.into()));
+        }
+        if seat.is_none() && settled.barred == Some(Barred::Overloaded) {
+            // It would wait for the disk on a seat of the whole host, past what its tenant may hold of them.
+            metrics.unkept(Barred::Overloaded);
             return Ok(Answered::Reply(reply.into()));
         }
         let outcome = timed(metrics, Step::Commit, commit::commit(app, &mut visit, &settled, &reply, &parsed)).await?; // 9

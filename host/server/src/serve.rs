@@ -54,6 +54,8 @@ struct Known {
 
 /// Work in the background looks at its end many times a second, or is in the middle of one row.
 const BACKGROUND_PATIENCE: Duration = Duration::from_secs(5);
+/// For changes whose clients have hung up. What is longer than that is an erasure, and goes on at the next start.
+const CHANGES_PATIENCE: Duration = Duration::from_secs(2);
 /// Closing the store takes milliseconds; sled may write for some seconds where the disk is busy.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
 /// The same, where somebody said that it should end at once.
@@ -163,6 +165,8 @@ impl Server {
             self.app.walks.wait().await;
             self.app.behind.written().await;
             self.app.captures.written().await;
+            self.app.changes.close();
+            let _ = tokio::time::timeout(CHANGES_PATIENCE, self.app.changes.wait()).await;
             self.app.quotas.end().await;
             self.app.store.close().await;
         };

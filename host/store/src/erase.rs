@@ -52,9 +52,18 @@ pub(crate) async fn erase(shared: &Arc<Shared>, tenant: &TenantId) -> Result<(),
 pub(crate) async fn resume(shared: &Arc<Shared>) -> Result<usize, StoreFault> {
     let _alone = shared.erasing.lock().await;
     let mut finished = 0;
-    let range = Range::of_prefix(keys::platform(Table::DataKey, &[]));
-    for (key, kept) in shared.rows.scan(&range.from, &range.to, usize::MAX, false).await? {
-        let name = key.strip_prefix(range.from.as_slice()).and_then(|name| std::str::from_utf8(name).ok());
+    let whole = Range::of_prefix(keys::platform(Table::DataKey, &[]));
+    let mut cut_short = Vec::new();
+    let mut range = whole.clone();
+    loop {
+        let page = shared.rows.scan(&range.from, &range.to, STEP, false).await?;
+        let Some((last, _)) = page.last() else { break };
+        range = range.after(last);
+        cut_short.extend(page.into_iter().filter(|(_, kept)| is_tombstone(&kept.value) == Some(false)));
+        tokio::task::yield_now().await;
+    }
+    for (key, kept) in cut_short {
+        let name = key.strip_prefix(whole.from.as_slice()).and_then(|name| std::str::from_utf8(name).ok());
         if let (Some(false), Some(Ok(tenant))) = (is_tombstone(&kept.value), name.map(str::parse::<TenantId>)) {
             finish(shared, &tenant).await.map_err(crate::fault::fault_of)?;
             // As in the erasure itself; nothing of it may stay readable.
@@ -111,6 +120,8 @@ async fn let_go(shared: &Arc<Shared>, tenant: &TenantId) -> Result<(), CommitErr
             }
         }
         after = reached;
+        // A page is read without a pause, and on the thread that does it nobody is answered meanwhile.
+        tokio::task::yield_now().await;
     }
 }
 
@@ -140,5 +151,7 @@ async fn remove_where(shared: &Shared, range: &Range, is_meant: impl Fn(&[u8], &
         if !writes.is_empty() {
             shared.rows.commit(Batch { writes }).await?;
         }
+        // As above: most pages hold nothing of this tenant.
+        tokio::task::yield_now().await;
     }
 }

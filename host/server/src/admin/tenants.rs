@@ -10,7 +10,7 @@ use axum::extract::State;
 use http::StatusCode;
 use jackfield_domain::budget::Plan;
 use jackfield_domain::id::TenantId;
-use jackfield_domain::ports::rows::Expect;
+use jackfield_domain::ports::rows::{CommitError, Expect};
 use jackfield_domain::quota::things::Thing;
 use jackfield_domain::refusal::Code;
 use jackfield_domain::tenant::token::Reach;
@@ -217,8 +217,12 @@ pub(crate) async fn erase(State(app): State<Arc<App>>, inside: Inside) -> Answer
         let detail = format!("address {} still goes to tenant {}, or is claimed by it; release it first", binding.address, tenant.id);
         return Err(Problem::at(Code::InUse, "tenant", detail));
     }
-    platform.erase(&tenant.id).await.map_err(uncommitted)?;
-    app.quotas.forget_tenant(&tenant.id);
+    let erased = platform.erase(&tenant.id).await;
+    // Also where it was cut short: it is finished later, and the tenant is gone already.
+    if !matches!(erased, Err(CommitError::Conflict { .. })) {
+        app.quotas.forget_tenant(&tenant.id);
+    }
+    erased.map_err(uncommitted)?;
     tracing::warn!(tenant = %tenant.id, by = %asked.principal.label, "a tenant was erased");
     reply::done()
 }

@@ -47,10 +47,14 @@ pub(super) async fn observe(app: &Arc<App>, parsed: Parsed) -> Result<Reply, Sto
         let Some(visit) = visit::load(app, &parsed).await?.existing() else {
             // The contact may be about to be written, behind a reply that has left or by an event that still runs: its end must not be
             // lost for that.
-            if begins.take().is_none() || app.order.wait(&parsed.lane(), parsed.time_left()).await.is_none() {
+            if begins.take().is_none() {
                 return Ok(reply);
             }
-            continue;
+            match app.order.wait(&parsed.lane(), parsed.time_left()).await {
+                Some(_turn) => continue,
+                // Somebody else still writes the contact. To say that the report was kept would lose it.
+                None => return Err(StoreFault::Rows(RowsFault { why: "the contact is not written yet".to_owned() })),
+            }
         };
         match write(app, &visit, &event, &parsed, &reply).await {
             Ok(()) => {

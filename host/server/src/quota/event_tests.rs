@@ -192,3 +192,19 @@ async fn an_erased_tenant_holds_no_lease_and_no_permit() {
     assert_eq!(desk.quotas.figures().accounts, 0);
     assert_eq!(desk.arrive(2, Channel::Voice).await, Ok(()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_stands_at_the_gate_and_finds_less_than_it_needs_is_barred_and_holds_nobody_up() {
+    let store = Store::memory(MasterKey::from_bytes([7; 32])).await;
+    let desk = Desk::new(limited(Meter::Fuel, 55, 0)).await;
+    let quotas = Quotas::new(Arc::new(Late(store.ledger())), Arc::new(Standing(AtomicU64::new(NOON))));
+    let desk = Desk { quotas, ..desk };
+    let (one, other) = (desk.event(Channel::Voice), desk.event(Channel::Voice));
+    // Both see room for fifty; the first at the gate takes it and leaves five.
+    let both = async { tokio::join!(one.reserve(Meter::Fuel, 50, 10), other.reserve(Meter::Fuel, 50, 10)) };
+    let (first, second) = tokio::time::timeout(Duration::from_secs(60), both).await.expect("it waits for the gate that it holds");
+    assert_eq!(first.map(|reserved| reserved.amount()), Ok(50));
+    assert_eq!(second.map(|reserved| reserved.amount()), Err(Barred::QuotaExceeded));
+    let later = tokio::time::timeout(Duration::from_secs(60), desk.event(Channel::Voice).reserve(Meter::Fuel, 50, 10)).await;
+    assert!(later.expect("the gate is open").is_err());
+}

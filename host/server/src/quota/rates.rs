@@ -15,8 +15,8 @@ use super::levels::Levels;
 
 /// Thousandths of an event, so that a slow rate fills a bucket evenly.
 const EVENT: u64 = 1_000;
-/// No event waits as long as that: a time so much earlier is a clock that was set back.
-const SET_BACK_MS: Moment = 60_000;
+/// Longer than the longest deadline, so no event waits as long: a time so much earlier is a clock that was set back.
+const SET_BACK_MS: Moment = 20_000;
 /// Buckets that are kept; full ones are as good as none and go first.
 const BUCKETS_MAX: usize = 100_000;
 

@@ -96,10 +96,14 @@ impl Spender {
             let asked = match taking {
                 Taking::Short(asked) if covers(&short, &asked) => asked,
                 Taking::Short(_) => continue,
-                other => match self.without_grant(other, dues, now).await? {
-                    Some(taken) => return Ok(taken),
-                    None => continue,
-                },
+                other => {
+                    // Whoever is barred tells so at a gate, which may be one of these.
+                    drop(gates);
+                    match self.without_grant(other, dues, now).await? {
+                        Some(taken) => return Ok(taken),
+                        None => continue,
+                    }
+                }
             };
             let (told, _gates) = self.ask(asked, gates, now).await;
             match told {
@@ -116,7 +120,7 @@ impl Spender {
         Err(Unspent::Fault(RowsFault { why: "a quota was spent by too many at once".to_owned() }))
     }
 
-    /// What needs no grant: done, to be tried again (none), or barred.
+    /// What needs no grant: done, to be tried again (none), or barred. Whoever asks holds no gate.
     async fn without_grant(&self, taking: Taking, dues: &[Due<'_>], now: Moment) -> Result<Option<(u64, Vec<Account>)>, Unspent> {
         match taking {
             Taking::Taken { amount, accounts } => Ok(Some((amount, accounts))),
