@@ -1,9 +1,10 @@
 //! Answers one event: the walk from a provider's request to its reply, in ten steps.
 //!
 //! The webhook calls [`answer`] with what it received (step 1); the reply leaves through it. Each step is a file, takes what the one
-//! before gave and calls no other. Before the signature holds (2, 3) a stranger costs a status and a counter; from 4 on everything
-//! settles, so that whatever a plugin does, the customer gets the best answer left inside the provider's deadline. Nothing is called
-//! acknowledged before step 9 made it durable; what overload turns away is answered first and written down behind (`behind`).
+//! before gave and calls no other, but that `busy`, `observe` and `behind` take several of them where no walk goes on. Before the
+//! signature holds (2, 3) nothing is written for a stranger; from 4 on everything settles, so that whatever a plugin does, the customer
+//! gets the best answer left inside the provider's deadline. Nothing is called acknowledged before step 9 made it durable; what overload
+//! turns away is answered first and written down behind (`behind`).
 
 pub mod behind;
 pub mod order;

@@ -125,6 +125,14 @@ fn a_compiler_that_the_machine_ends_says_nothing_of_the_component() {
     });
 }
 
+/// A runtime on another node's key: it has the component and no artifact of its own, so the first call compiles.
+async fn without_artifact(house: &House, compiler: std::path::PathBuf) -> Runtime {
+    let later = RuntimeSettings { compiler, node_key: [9; 32], ..settings(house.directory.path()) };
+    let kept = Kept::default();
+    kept.put(handling("").into()).await.unwrap();
+    Runtime::start(later, Arc::new(kept)).unwrap()
+}
+
 #[test]
 fn who_waited_while_another_tried_in_vain_does_not_try_as_well() {
     block_on(async {
@@ -132,10 +140,7 @@ fn who_waited_while_another_tried_in_vain_does_not_try_as_well() {
         let (compiler, runs) = refusing_compiler(script.path(), "sleep 0.3; exit 1");
         let house = House::new();
         let installed = house.install(handling("")).await;
-        let later = RuntimeSettings { compiler, node_key: [9; 32], ..settings(house.directory.path()) };
-        let kept = Kept::default();
-        kept.put(handling("").into()).await.unwrap();
-        let later = Runtime::start(later, Arc::new(kept)).unwrap();
+        let later = without_artifact(&house, compiler).await;
         let (one, two, three) = (later.clone(), later.clone(), later.clone());
         let pass = crate::support::pass();
         let ran = tokio::join!(one.call(&pass, call(&installed)), two.call(&pass, call(&installed)), three.call(&pass, call(&installed)));
@@ -153,11 +158,7 @@ fn a_version_that_cannot_be_loaded_is_not_tried_on_every_call() {
         let (compiler, runs) = refusing_compiler(script.path(), "exit 1");
         let house = House::new();
         let installed = house.install(handling("")).await;
-        let later = RuntimeSettings { compiler, node_key: [9; 32], ..settings(house.directory.path()) };
-        // It has the component and no artifact of its own: the first call compiles, and fails.
-        let kept = Kept::default();
-        kept.put(handling("").into()).await.unwrap();
-        let later = Runtime::start(later, Arc::new(kept)).unwrap();
+        let later = without_artifact(&house, compiler).await;
         for _ in 0..5 {
             let ran = later.call(&crate::support::pass(), call(&installed)).await;
             assert_eq!(ran.result.unwrap_err().kind, FailureKind::NotReady);
