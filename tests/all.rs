@@ -17,6 +17,7 @@ mod promises {
     mod care;
     mod cases;
     mod contract;
+    mod crowd;
     mod determinism;
     mod doors;
     mod egress;

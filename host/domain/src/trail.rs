@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::budget::{Limits, Used};
 use crate::capability::{LogLine, Tokens};
-use crate::contact::Moment;
 use crate::contact::decision::Draft;
 use crate::contact::event::Event;
+use crate::contact::{Contact, Moment};
 use crate::fallback::{AnsweredBy, Failure};
 use crate::flow::release::{ReleaseNumber, VersionRef};
 use crate::id::{ContactId, Digest, FlowName};
@@ -138,6 +138,15 @@ pub struct Turn {
     /// The id of its trace, 32 hexadecimal digits, where it was traced.
     #[serde(default)]
     pub trace: Option<String>,
+}
+
+/// All that is kept of a contact that overload turned away while it turned many away: it is over with its first event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Brief {
+    /// As it would be kept if it were kept like others.
+    pub contact: Contact,
+    /// Its only entry.
+    pub turn: Turn,
 }
 
 impl Turn {

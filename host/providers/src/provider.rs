@@ -213,8 +213,8 @@ pub enum Can {
 /// A document that stands alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alone {
-    /// The document.
-    pub body: Bytes,
+    /// The document, as the answer to a webhook.
+    pub reply: Reply,
     /// What of the draft is left out or done in a lesser way, one sentence each.
     pub lesser: Vec<String>,
 }
@@ -347,7 +347,7 @@ pub trait Provider: Send + Sync {
     /// hearing is left.
     fn render_alone(&self, draft: &Draft, scene: &Scene<'_>) -> Result<Alone, Inability> {
         let document = self.document(draft, scene.connection, Some(scene))?;
-        Ok(Alone { body: document.reply.body, lesser: document.notes })
+        Ok(Alone { reply: document.reply, lesser: document.notes })
     }
 
     /// What a host of such documents needs beside them.

@@ -26,6 +26,7 @@ use crate::keeping::retention::Keeping;
 use crate::machine::memory::Memory;
 use crate::metrics::Metrics;
 use crate::pipeline::behind::Behind;
+use crate::pipeline::brief::Crowd;
 use crate::pipeline::order::Order;
 use crate::quota::Quotas;
 use crate::refusals::RefusalLog;
@@ -79,6 +80,8 @@ pub struct App {
     pub walks: TaskTracker,
     /// What was answered and is not written down yet.
     pub behind: Behind,
+    /// What of it is kept in brief.
+    pub crowd: Crowd,
     /// How the process does, and how near its end it is.
     pub health: Health,
     /// What of the machine's memory it may take, once that is known.
@@ -120,6 +123,7 @@ impl App {
             changes_room: Arc::new(Semaphore::new(CHANGES_MAX)),
             walks: TaskTracker::new(),
             behind: Behind::default(),
+            crowd: Crowd::default(),
             health: Health::default(),
             memory: OnceLock::new(),
             statics: Statics::default(),

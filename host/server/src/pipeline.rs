@@ -1,12 +1,13 @@
 //! Answers one event: the walk from a provider's request to its reply, in ten steps.
 //!
 //! The webhook calls [`answer`] with what it received (step 1); the reply leaves through it. Each step is a file, takes what the one
-//! before gave and calls no other, but that `busy`, `observe` and `behind` take several of them where no walk goes on. Before the
+//! before gave and calls no other, but that `busy`, `observe`, `behind` and `brief` take several of them where no walk goes on. Before the
 //! signature holds (2, 3) nothing is written for a stranger; from 4 on everything settles, so that whatever a plugin does, the customer
 //! gets the best answer left inside the provider's deadline. Nothing is called acknowledged before step 9 made it durable; what overload
 //! turns away is answered first and written down behind (`behind`).
 
 pub mod behind;
+pub mod brief;
 pub mod order;
 
 mod admit;
@@ -266,13 +267,11 @@ async fn walk(app: &Arc<App>, received: Received, deadline: &Deadline) -> Result
                 timed(metrics, Step::Settle, settle::settle(app, &mut visit, Arc::unwrap_or_clone(event), tried, &parsed)).await? // 7
             }
         };
-        let reply = timed_now(metrics, Step::Render, || render::render(&visit, &settled, &parsed)); // 8
         if let Some(place) = behind::place(app, &settled) {
-            tell::tell(app, &visit, &mut settled, &parsed); // 10
-            let held = (in_turn, seat);
-            behind::write(app, place, behind::Record { visit, settled, reply: reply.clone(), parsed, held }).await;
+            let reply = behind::answer(app, place, visit, settled, parsed, (in_turn, seat)).await;
             return Ok(Answered::Reply(reply.into()));
         }
+        let reply = timed_now(metrics, Step::Render, || render::render(&visit, &settled, &parsed)); // 8
         if seat.is_none() && settled.barred == Some(Barred::Overloaded) {
             // It would wait for the disk on a seat of the whole host, past what its tenant may hold of them.
             metrics.unkept(Barred::Overloaded);

@@ -23,6 +23,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::Shared;
+use crate::brief::{self, Briefs};
 use crate::fault::{StoreFault, uncommitted};
 use crate::instance;
 use crate::keys;
@@ -314,6 +315,12 @@ impl Change {
     /// Adds an entry to a contact's trail.
     pub fn turn(mut self, turn: &Turn) -> Self {
         contact::put_turn(&mut self.steps, &self.tenant, turn);
+        self
+    }
+
+    /// Keeps a row of contacts in brief.
+    pub fn briefs(mut self, row: &Briefs) -> Self {
+        brief::put(&mut self.steps, &self.tenant, row);
         self
     }
 

@@ -86,7 +86,7 @@ async fn finish(shared: &Arc<Shared>, tenant: &TenantId) -> Result<(), CommitErr
     })
     .await?;
     let_go(shared, tenant).await?;
-    for table in [Table::Released, Table::Token, Table::Call, Table::ContactHome, Table::Live] {
+    for table in [Table::Released, Table::Token, Table::Call, Table::ContactHome, Table::BriefHome, Table::Live] {
         let whose = |value: &Value| names_tenant(table, value, tenant);
         let range = Range::of_prefix(keys::platform(table, &[]));
         remove_where(shared, &range, |_, value| serde_json::from_slice(value).is_ok_and(|value| whose(&value))).await?;

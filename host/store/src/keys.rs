@@ -33,6 +33,7 @@ pub enum Table {
     Live = b'v',
     DataKey = b'd',
     Released = b'r',
+    BriefHome = b'w',
     // Tenant scope.
     Flow = b'F',
     Plugin = b'P',
@@ -48,6 +49,7 @@ pub enum Table {
     Secret = b'X',
     Routes = b'D',
     Contact = b'C',
+    Brief = b'i',
     Turn = b'T',
     Retry = b'Y',
     Seen = b'I',
@@ -70,7 +72,7 @@ pub enum Table {
 
 impl Table {
     /// All of them.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 44] = [
         Self::Meta,
         Self::Tenant,
         Self::Connection,
@@ -81,6 +83,7 @@ impl Table {
         Self::Live,
         Self::DataKey,
         Self::Released,
+        Self::BriefHome,
         Self::Flow,
         Self::Plugin,
         Self::Version,
@@ -95,6 +98,7 @@ impl Table {
         Self::Secret,
         Self::Routes,
         Self::Contact,
+        Self::Brief,
         Self::Turn,
         Self::Retry,
         Self::Seen,
@@ -140,6 +144,7 @@ impl Table {
             Self::Secret => "secret",
             Self::Routes => "default routes",
             Self::Contact => "contact",
+            Self::Brief | Self::BriefHome => "contacts in brief",
             Self::Turn => "turn",
             Self::Retry => "retry",
             Self::Seen => "customer's contact",

@@ -35,6 +35,7 @@ pub use fault::StoreFault;
 pub use jackfield_domain::ports::rows::{CommitError, Expect};
 pub use keys::{Table, in_words};
 pub use rows::{Found, Level, QueueStatusRow, Retry, RetryId, RoutesRow, Row, SettingsRow};
+pub use scope::brief::{BRIEF_MAX, Briefs};
 pub use scope::contact::{ContactPage, ContactQuery, PAGE_MAX, SCAN_ROWS_MAX};
 pub use scope::forget::{FORGET_STEP, Forgotten};
 pub use scope::platform::{PlatformChange, PlatformStore};
@@ -60,7 +61,7 @@ use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use tokio::sync::OnceCell;
 
-use scope::{addresses, contact, ledger, platform, secrets, state, tenant, things, usage};
+use scope::{addresses, brief, contact, ledger, platform, secrets, state, tenant, things, usage};
 
 /// Memory in bytes that rows may take on their way from the journal to where they stay; see decision 33.
 pub const AHEAD_BYTES_MAX: u64 = backend::sled::AHEAD_BYTES_MAX;

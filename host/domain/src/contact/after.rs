@@ -10,6 +10,10 @@ use super::{Contact, Moment};
 
 /// The end cause of a contact that was handed over to where nobody tells us of it.
 pub const HANDED_OVER: &str = "handed-over";
+/// The end cause of a contact that is kept in brief.
+pub const TURNED_AWAY: &str = "turned-away";
+/// What the trail says of it.
+pub const TURNED_AWAY_NOTE: &str = "many were turned away in that moment: the answer stands alone, nothing that comes later belongs to this contact, and it is kept in brief";
 /// What the trail says of it.
 pub const HANDED_OVER_NOTE: &str = "the contact was handed over, and its provider reports no end: it is over here";
 /// Failure codes and queues that a contact remembers for `contacts find`.

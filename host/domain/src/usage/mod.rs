@@ -55,6 +55,18 @@ impl Tally {
         }
     }
 
+    /// Takes over what another adds.
+    pub fn join(&mut self, other: Self) {
+        for (name, by) in other.sums {
+            let sum = self.sums.entry(name).or_insert(0);
+            *sum = sum.saturating_add(by);
+        }
+        for (name, to) in other.peaks {
+            let peak = self.peaks.entry(name).or_insert(to);
+            *peak = (*peak).max(to);
+        }
+    }
+
     /// True where it changes nothing.
     pub fn is_empty(&self) -> bool {
         self.sums.is_empty() && self.peaks.is_empty()

@@ -28,7 +28,7 @@ use serde_json::json;
 use self::parse::asked;
 use crate::connection;
 use crate::options::{self, Known};
-use crate::provider::{Alone, Can, Document, Glance, Hosting, Parsed, Provider, Ran, Raw, Reply, Scene, Unreadable, Unverified, Verified};
+use crate::provider::{Can, Document, Glance, Hosting, Parsed, Provider, Ran, Raw, Reply, Scene, Unreadable, Unverified, Verified};
 
 pub use parse::function;
 pub use sigv4::sign;
@@ -130,11 +130,6 @@ impl Provider for Connect {
 
     fn hands_over(&self, connection: &Connection) -> bool {
         connection.option(ENDS) != Some("reported")
-    }
-
-    fn render_alone(&self, draft: &Draft, scene: &Scene<'_>) -> Result<Alone, Inability> {
-        let (body, lesser) = render::write(draft, scene.connection, Some(scene))?;
-        Ok(Alone { body: body.into(), lesser })
     }
 
     fn hosting(&self) -> Hosting {

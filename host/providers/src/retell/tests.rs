@@ -322,7 +322,7 @@ fn a_document_that_stands_alone_carries_nothing_that_could_come_back() {
     let stage = Stage::new(with_agent(), "+12137771235");
     let scene = Scene { alone: true, ..stage.scene() };
     let alone = Retell.render_alone(&Draft { actions: vec![set(&[("a", "b")])], reason: String::new() }, &scene).unwrap();
-    let answer: Value = serde_json::from_slice(&alone.body).unwrap();
+    let answer: Value = serde_json::from_slice(&alone.reply.body).unwrap();
     assert_eq!(answer, json!({"call_inbound": {"override_agent_id": "agent_1", "dynamic_variables": {"a": "b"}}}));
 }
 

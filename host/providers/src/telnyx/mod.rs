@@ -126,7 +126,7 @@ impl Provider for Telnyx {
     }
 
     fn render_alone(&self, draft: &Draft, scene: &Scene<'_>) -> Result<Alone, Inability> {
-        render::alone(&TELNYX, draft, scene).map(|document| Alone { body: document.body.into(), lesser: document.notes })
+        render::alone(&TELNYX, draft, scene).map(|document| Alone { reply: twiml(document.body), lesser: document.notes })
     }
 
     fn hosting(&self) -> Hosting {

@@ -93,7 +93,7 @@ impl Provider for Twilio {
     }
 
     fn render_alone(&self, draft: &Draft, scene: &Scene<'_>) -> Result<Alone, Inability> {
-        render::alone(&TWILIO, draft, scene).map(|document| Alone { body: document.body.into(), lesser: document.notes })
+        render::alone(&TWILIO, draft, scene).map(|document| Alone { reply: twiml(document.body), lesser: document.notes })
     }
 
     fn hosting(&self) -> Hosting {

@@ -285,7 +285,7 @@ fn the_provider_is_found_by_its_name_and_always_has_last_words() {
     assert!(!TwilioMessaging.hands_over(&connection()));
     let stage = Stage::new(connection(), SMS);
     let alone = TwilioMessaging.render_alone(&Draft { actions: vec![say("Closed.")], reason: String::new() }, &stage.scene()).unwrap();
-    assert!(!String::from_utf8(alone.body.to_vec()).unwrap().contains("hooks.example"));
+    assert!(!String::from_utf8(alone.reply.body.to_vec()).unwrap().contains("hooks.example"));
 }
 
 proptest! {

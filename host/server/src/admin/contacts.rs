@@ -11,6 +11,7 @@ use jackfield_domain::contact::Moment;
 use jackfield_domain::id::{ContactId, FlowName};
 use jackfield_domain::refusal::{Code, Refusal};
 use jackfield_domain::tenant::address::{Address, e164};
+use jackfield_domain::trail::Brief;
 use jackfield_store::{ContactPage, ContactQuery, TenantStore};
 use serde_json::json;
 
@@ -92,7 +93,11 @@ pub(crate) async fn show_anywhere(State(app): State<Arc<App>>, asked: Asked) -> 
     asked.no_query()?;
     let id: ContactId = asked.part("contact")?;
     let none = || Problem::not_found("contact", &id);
-    let home = app.store.platform().contact_home(&id).await.map_err(unread)?.ok_or_else(none)?;
+    let platform = app.store.platform();
+    let home = match platform.contact_home(&id).await.map_err(unread)? {
+        Some(home) => home,
+        None => platform.brief_home(&id).await.map_err(unread)?.ok_or_else(none)?,
+    };
     let tenant = asked.principal.tenant(&app, &home).await.map_err(|problem| match problem {
         Problem::Refused(_) => none(),
         broke => broke,
@@ -101,7 +106,10 @@ pub(crate) async fn show_anywhere(State(app): State<Arc<App>>, asked: Asked) -> 
 }
 
 async fn whole(store: &TenantStore, id: ContactId, zone: &str) -> Answer {
-    let found = store.contact(&id).await.map_err(unread)?.ok_or_else(|| Problem::not_found("contact", &id))?;
+    let Some(found) = store.contact(&id).await.map_err(unread)? else {
+        let Brief { contact, turn } = store.brief(&id).await.map_err(unread)?.ok_or_else(|| Problem::not_found("contact", &id))?;
+        return reply::plain(json!({ "contact": contact, "turns": [turn], "zone": zone, "revision": null }));
+    };
     let turns = store.turns(&id).await.map_err(unread)?;
     reply::plain(json!({ "contact": found.row, "turns": turns, "zone": zone, "revision": found.revision }))
 }

@@ -177,7 +177,7 @@ impl About<'_> {
         let abilities = StandsAlone { provider: *provider, scene: &scene };
         let standing = stand(&steps, &around.tenant.limits, &abilities, Channel::Voice, language, branch == "closed");
         let body = match provider.render_alone(&standing.draft, &scene) {
-            Ok(alone) => alone.body,
+            Ok(alone) => alone.reply.body,
             // What stands was rendered a moment ago; only the last words come here, and they are what this gives.
             Err(_) => provider.render_unbound(&standing.draft, connection).body,
         };

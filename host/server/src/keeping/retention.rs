@@ -16,7 +16,7 @@ use jackfield_domain::contact::Moment;
 use jackfield_domain::id::{ContactId, TenantId};
 use jackfield_domain::retention::{Retention, may_go};
 use jackfield_domain::tenant::Tenant;
-use jackfield_store::{Forgotten, StoreFault};
+use jackfield_store::{BRIEF_MAX, Forgotten, StoreFault};
 use tokio::sync::watch;
 
 use crate::app::App;
@@ -42,6 +42,8 @@ pub struct Keeping {
 #[derive(Debug, Clone, Copy, Default)]
 struct Kept {
     contacts: u64,
+    /// Rows of contacts in brief.
+    briefs: u64,
     /// Where the next look goes on, so that contacts that stay are not looked at again and again.
     after: Option<ContactId>,
 }
@@ -54,10 +56,19 @@ impl Keeping {
 
     /// A contact was written for the first time.
     pub fn began(&self, tenant: &TenantId) {
+        self.more(tenant, |kept| kept.contacts += 1);
+    }
+
+    /// A row of contacts in brief was written.
+    pub fn kept_in_brief(&self, tenant: &TenantId) {
+        self.more(tenant, |kept| kept.briefs += 1);
+    }
+
+    fn more(&self, tenant: &TenantId, count: impl FnOnce(&mut Kept)) {
         let mut tenants = self.tenants();
         match tenants.get_mut(tenant) {
-            Some(kept) => kept.contacts += 1,
-            None => drop(tenants.insert(tenant.clone(), Kept { contacts: 1, after: None })),
+            Some(kept) => count(kept),
+            None => count(tenants.entry(tenant.clone()).or_default()),
         }
     }
 
@@ -71,8 +82,10 @@ impl Keeping {
         self.tenants.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn counted(&self, tenant: &TenantId, contacts: u64) {
-        self.tenants().entry(tenant.clone()).or_default().contacts = contacts;
+    fn counted(&self, tenant: &TenantId, contacts: u64, briefs: u64) {
+        let mut tenants = self.tenants();
+        let kept = tenants.entry(tenant.clone()).or_default();
+        (kept.contacts, kept.briefs) = (contacts, briefs);
     }
 
     fn kept(&self, tenant: &TenantId) -> Kept {
@@ -90,8 +103,14 @@ impl Keeping {
     /// Tenants that keep more than any plan lets the smallest keep: whether it is too much, their own plan says.
     fn many(&self) -> Vec<TenantId> {
         let least = Retention::of(jackfield_domain::budget::Plan::Standard).within(self.most).contacts_max;
-        self.tenants().iter().filter(|(_, kept)| kept.contacts > least).map(|(tenant, _)| tenant.clone()).collect()
+        let are_many = |kept: &Kept| kept.contacts > least || kept.briefs > briefs_max(least);
+        self.tenants().iter().filter(|(_, kept)| are_many(kept)).map(|(tenant, _)| tenant.clone()).collect()
     }
+}
+
+/// Rows of contacts in brief that a tenant keeps: as many contacts as it keeps whole.
+fn briefs_max(contacts_max: u64) -> u64 {
+    contacts_max / BRIEF_MAX as u64
 }
 
 /// Goes on until the server stops.
@@ -150,11 +169,13 @@ async fn old(app: &App, stopped: &watch::Receiver<bool>, tenant: &Tenant) -> Res
     if forgotten > 0 {
         tracing::info!(tenant = %id, contacts = forgotten, days = retention.days, "old contacts were forgotten");
     }
-    let dropped = scope.drop_captures_before(app.clock.now().saturating_sub(retention.span_ms())).await?;
+    let before = app.clock.now().saturating_sub(retention.span_ms());
+    while scope.forget_briefs(usize::MAX, before).await? > 0 && !*stopped.borrow() {}
+    let dropped = scope.drop_captures_before(before).await?;
     if dropped > 0 {
         tracing::info!(tenant = %id, segments = dropped, "old captures were removed");
     }
-    app.keeping.counted(id, scope.contacts_kept().await?);
+    app.keeping.counted(id, scope.contacts_kept().await?, scope.briefs_kept().await?);
     Ok(())
 }
 
@@ -210,6 +231,12 @@ async fn step(app: &App, tenant: &TenantId) -> Result<Option<u64>, StoreFault> {
     };
     let allowed = Retention::of(around.tenant.plan).within(app.keeping.most).contacts_max;
     let kept = app.keeping.kept(tenant);
+    let briefs = kept.briefs.saturating_sub(briefs_max(allowed));
+    if briefs > 0 {
+        let most = usize::try_from(briefs).unwrap_or(usize::MAX);
+        let gone = app.store.tenant(tenant).forget_briefs(most, Moment::MAX).await?;
+        app.keeping.more(tenant, |kept| kept.briefs = kept.briefs.saturating_sub(gone));
+    }
     let too_many = kept.contacts.saturating_sub(allowed);
     if too_many == 0 {
         return Ok(None);

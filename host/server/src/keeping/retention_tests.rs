@@ -3,7 +3,8 @@
 use std::sync::atomic::Ordering;
 
 use jackfield_domain::contact::{Contact, Phase};
-use jackfield_store::Expect;
+use jackfield_domain::trail::Brief;
+use jackfield_store::{Briefs, Expect};
 use serde_json::json;
 
 use super::*;
@@ -105,6 +106,48 @@ async fn what_is_older_than_the_plan_keeps_goes_and_the_rest_is_counted() {
     round(&api.app, &stopped).await.unwrap();
     assert_eq!((kept(&api, "acme").await, kept(&api, "other").await), (7, 0));
     assert_eq!(api.app.keeping.figures(), (7, 133));
+}
+
+/// One row of one contact, as many as are asked for.
+async fn keep_in_brief(api: &Api, tenant: &str, rows: u64, at: Moment) {
+    let scope = api.app.store.tenant(&tenant.parse().unwrap());
+    for nth in 0..rows {
+        let contact = contact(tenant, at + nth, Phase::Ended);
+        let turn = serde_json::from_value(json!({
+            "contact": contact.id, "at": at, "sequence": 1, "turn": 1, "event": { "kind": "arrived" }, "rule": "", "flow": "main", "release": null,
+            "arm": null, "verified_with": "", "barred": "overloaded", "attempts": [], "decision": null, "reason": "",
+            "answered_by": "tenant_default", "notes": [], "directory_revision": 0, "reply": null,
+            "times": { "admitted_us": 0, "invoked_us": 0, "rendered_us": 0, "deadline_us": 0 },
+        }))
+        .unwrap();
+        for row in Briefs::rows_of(vec![Brief { contact, turn }]) {
+            scope.change().briefs(&row).commit().await.unwrap();
+            api.app.keeping.kept_in_brief(scope.id());
+        }
+    }
+}
+
+async fn briefs(api: &Api, tenant: &str) -> u64 {
+    api.app.store.tenant(&tenant.parse().unwrap()).briefs_kept().await.unwrap()
+}
+
+#[tokio::test]
+async fn of_what_is_kept_in_brief_the_oldest_goes_too() {
+    let api = Api::keeping(Retention { days: 20, contacts_max: 100 }).await;
+    let now = api.app.clock.now();
+    keep_in_brief(&api, "acme", 9, now - MINUTE_MS).await;
+    keep_in_brief(&api, "other", 4, now - MINUTE_MS).await;
+    let (_sender, stopped) = stop();
+    cut(&api.app, &stopped).await;
+    assert_eq!((briefs(&api, "acme").await, briefs(&api, "other").await), (4, 4), "four rows hold as many as are kept whole");
+
+    keep_in_brief(&api, "acme", 3, now - 21 * DAY_MS).await;
+    api.app.keeping.tenants().clear();
+    round(&api.app, &stopped).await.unwrap();
+    assert_eq!((briefs(&api, "acme").await, api.app.keeping.kept(&"acme".parse().unwrap()).briefs), (4, 4));
+    keep_in_brief(&api, "acme", 1, now).await;
+    cut(&api.app, &stopped).await;
+    assert_eq!(briefs(&api, "acme").await, 4);
 }
 
 #[tokio::test]

@@ -44,6 +44,7 @@ pub struct Metrics {
     invocations: Family<Labels<1>, Counter>,
     conflicts: Counter,
     repeats: Counter,
+    in_brief: Counter,
     fuel: Counter,
     /// Tenants with series of their own.
     pub busiest: Busiest,
@@ -69,6 +70,7 @@ impl Metrics {
             invocations: Family::default(),
             conflicts: Counter::default(),
             repeats: Counter::default(),
+            in_brief: Counter::default(),
             fuel: Counter::default(),
             busiest: Busiest::new(tenants_max),
             drops: OnceLock::new(),
@@ -85,6 +87,8 @@ impl Metrics {
             metrics.conflicts.clone(),
         );
         metrics.registry.register("repeats", "Repeated events that got the reply that they had", metrics.repeats.clone());
+        let in_brief = metrics.in_brief.clone();
+        metrics.registry.register("events_in_brief", "Events that overload turned away and that are kept in brief", in_brief);
         metrics.registry.register("fuel", "Fuel as charged", metrics.fuel.clone());
         metrics
     }
@@ -123,6 +127,11 @@ impl Metrics {
     /// A repeated event got the reply that it had.
     pub fn repeat(&self) {
         self.repeats.inc();
+    }
+
+    /// So many events are durable in brief.
+    pub fn in_brief(&self, events: u64) {
+        self.in_brief.inc_by(events);
     }
 
     /// An event was answered before its contact was kept, so that no trail says why.

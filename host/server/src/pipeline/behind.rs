@@ -6,7 +6,8 @@
 //! contact's turn, so the contact's next event and a retry of this one find what was written. A crash within that time loses the
 //! record of it, never the answer; decision 24 says why that is kept apart from what is acknowledged.
 //!
-//! How many may be behind is bounded. Past the bound a reply waits for its commit, as every other does.
+//! How many may be behind is bounded. Past the bound a reply waits for its commit, as every other does. Where many are turned away at
+//! once, most of them are kept in brief (`brief`) and not here.
 
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -20,12 +21,12 @@ use jackfield_providers::provider::Reply;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::Instrument as _;
 
-use super::commit;
 use super::parse::Parsed;
 use super::settle::Settled;
 use super::visit::Visit;
+use super::{brief, commit, render, tell};
 use crate::app::App;
-use crate::metrics::step::{Step, timed};
+use crate::metrics::step::{Step, timed, timed_now};
 
 /// Most events behind their replies: some megabytes, and a second's worth where a core does nothing else.
 const BEHIND_MAX: u32 = 1_024;
@@ -48,7 +49,7 @@ pub struct Behind {
     waiting: Arc<Mutex<Vec<Writing>>>,
 }
 
-type Writing = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub(super) type Writing = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Default for Behind {
     fn default() -> Self {
@@ -92,14 +93,28 @@ impl Behind {
     }
 
     /// All that come within the same span of time wait for the same moment.
-    fn till_next(&self) -> Duration {
+    pub(super) fn till_next(&self) -> Duration {
         let span = TOGETHER.as_micros();
         let into = self.since.elapsed().as_micros() % span;
         Duration::from_micros(u64::try_from(span - into).unwrap_or_default())
     }
+
+    /// The number of this span of time.
+    pub(super) fn span(&self) -> u128 {
+        self.since.elapsed().as_micros() / TOGETHER.as_micros()
+    }
 }
 
-async fn write_together(together: Vec<Writing>) {
+/// One that panics must not take those with it that are written together with it.
+pub(super) fn guarded(writing: impl Future<Output = ()> + Send + 'static) -> Writing {
+    Box::pin(AssertUnwindSafe(writing).catch_unwind().map(|written| {
+        if written.is_err() {
+            tracing::error!("writing the record of events that overload turned away panicked");
+        }
+    }))
+}
+
+pub(super) async fn write_together(together: Vec<Writing>) {
     let mut running = FuturesUnordered::new();
     for (at, writing) in together.into_iter().enumerate() {
         running.push(writing);
@@ -118,17 +133,36 @@ pub(super) fn place(app: &App, settled: &Settled) -> Option<OwnedSemaphorePermit
     is_turned_away.then(|| app.behind.place()).flatten()
 }
 
+/// Answers it: with a default route, and in that moment. What it `held` is let go once its record is written.
+pub(super) async fn answer<Held: Send + 'static>(
+    app: &Arc<App>,
+    place: OwnedSemaphorePermit,
+    mut visit: Visit,
+    mut settled: Settled,
+    parsed: Parsed,
+    held: Held,
+) -> Reply {
+    if let Some(reply) = timed_now(&app.metrics, Step::Render, || brief::answer(app, &visit, &settled, &parsed)) {
+        brief::keep(app, place, &mut visit, &settled, &reply, &parsed);
+        return reply;
+    }
+    let reply = timed_now(&app.metrics, Step::Render, || render::render(&visit, &settled, &parsed));
+    tell::tell(app, &visit, &mut settled, &parsed);
+    write(app, place, Record { visit, settled, reply: reply.clone(), parsed, held }).await;
+    reply
+}
+
 /// What the record is made of, and what the event holds until it is written.
-pub(super) struct Record<Held> {
-    pub visit: Visit,
-    pub settled: Settled,
-    pub reply: Reply,
-    pub parsed: Parsed,
-    pub held: Held,
+struct Record<Held> {
+    visit: Visit,
+    settled: Settled,
+    reply: Reply,
+    parsed: Parsed,
+    held: Held,
 }
 
 /// Writes it soon, whether or not anybody still waits.
-pub(super) async fn write<Held: Send + 'static>(app: &Arc<App>, place: OwnedSemaphorePermit, record: Record<Held>) {
+async fn write<Held: Send + 'static>(app: &Arc<App>, place: OwnedSemaphorePermit, record: Record<Held>) {
     // A first event has its turn by the provider's name of the contact. What comes next may name it by ours, which nobody knew before
     // this reply: that turn is free, and must be held too.
     let named = app.order.wait(&record.visit.contact.id.to_string(), Duration::ZERO).await;
@@ -137,13 +171,7 @@ pub(super) async fn write<Held: Send + 'static>(app: &Arc<App>, place: OwnedSema
         written(&writer, record).await;
         drop((named, place));
     };
-    // One that panics must not take those with it that are written together with it.
-    let writing = AssertUnwindSafe(writing.instrument(tracing::Span::current())).catch_unwind();
-    app.behind.add(Box::pin(writing.map(|written| {
-        if written.is_err() {
-            tracing::error!("writing the record of an event that overload turned away panicked");
-        }
-    })));
+    app.behind.add(guarded(writing.instrument(tracing::Span::current())));
 }
 
 async fn written<Held>(app: &App, record: Record<Held>) {

@@ -4,15 +4,15 @@
 //! meanwhile, that is kept and the commit goes on, and anything else is a conflict that runs the event again. What the plugin's own
 //! compare-and-set expected is a guard of the same batch.
 
-use jackfield_domain::contact::Phase;
-use jackfield_domain::contact::after::{Decided, HANDED_OVER, HANDED_OVER_NOTE};
+use jackfield_domain::contact::after::{Decided, HANDED_OVER, HANDED_OVER_NOTE, TURNED_AWAY, TURNED_AWAY_NOTE};
 use jackfield_domain::contact::decision::Action;
+use jackfield_domain::contact::{Contact, Phase};
 use jackfield_domain::id::Digest;
 use jackfield_domain::ports::rows::{CommitError, Expect, RowsFault};
 use jackfield_domain::tenant::address::Channel;
 use jackfield_domain::tenant::hours;
-use jackfield_domain::trail::{Times, Turn};
-use jackfield_domain::usage::{self, Entry, Purpose};
+use jackfield_domain::trail::{Brief, Times, Turn};
+use jackfield_domain::usage::{self, Entry, Purpose, Tally};
 use jackfield_providers::provider::Reply;
 use jackfield_store::{Change, Counter, Retry, RetryId, StoreFault};
 
@@ -160,12 +160,32 @@ fn batch(app: &App, visit: &Visit, settled: &Settled, turn: &Turn, reply: &Reply
 
 /// Counts what an entry of the trail adds to usage, in the batch that writes the entry.
 pub(super) fn count(change: Change, visit: &Visit, turn: &Turn, entry: Entry) -> Change {
+    counted(visit, turn, entry).fold(change, |change, (counter, tally)| change.tally(&counter, tally))
+}
+
+/// What an entry of the trail adds to usage, and where.
+pub(super) fn counted(visit: &Visit, turn: &Turn, entry: Entry) -> impl Iterator<Item = (Counter, Tally)> {
     let day = hours::local_date(&visit.tenant.zone, turn.at);
     let purpose = if visit.contact.test { Purpose::Test } else { Purpose::Live };
-    usage::of(turn, entry).into_iter().fold(change, |change, (release, tally)| {
-        let counter = Counter::Usage { day: day.clone(), flow: turn.flow.clone(), release, purpose };
-        change.tally(&counter, tally)
-    })
+    let flow = turn.flow.clone();
+    usage::of(turn, entry)
+        .into_iter()
+        .map(move |(release, tally)| (Counter::Usage { day: day.clone(), flow: flow.clone(), release, purpose }, tally))
+}
+
+/// The contact and its only entry, where nothing that comes later belongs to it.
+pub(super) fn in_brief(app: &App, visit: &mut Visit, settled: &Settled, reply: &Reply, parsed: &Parsed) -> Brief {
+    apply(visit, settled, parsed);
+    visit.notes.push(TURNED_AWAY_NOTE.to_owned());
+    visit.handed_over = true;
+    let contact = Contact {
+        phase: Phase::Ended,
+        ended: Some(parsed.at),
+        end_cause: Some(TURNED_AWAY.to_owned()),
+        open: None,
+        ..visit.contact.clone()
+    };
+    Brief { contact, turn: trail(app, visit, settled, reply, parsed) }
 }
 
 /// What a retry of the event gets.

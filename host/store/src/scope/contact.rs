@@ -83,7 +83,7 @@ pub struct ContactPage {
 }
 
 impl ContactQuery {
-    fn holds(&self, contact: &Contact) -> bool {
+    pub(crate) fn holds(&self, contact: &Contact) -> bool {
         let customer = &contact.arrival.customer.address;
         let is = |wanted: &Option<String>, found: &dyn Fn(&str) -> bool| wanted.as_deref().is_none_or(found);
         is(&self.address, &|wanted| contact.address.value() == wanted || contact.address.to_string() == wanted)
@@ -128,7 +128,7 @@ impl TenantStore {
         Ok(turns)
     }
 
-    /// A page of contacts that fit.
+    /// A page of contacts that fit, those in brief among them.
     pub async fn find_contacts(&self, query: &ContactQuery) -> Result<ContactPage, StoreFault> {
         if let Some(call_id) = query.call_id.as_deref().filter(|_| query.cursor.is_none())
             && let Some(mut contacts) = self.calls_of_that_id(call_id).await?
@@ -137,6 +137,13 @@ impl TenantStore {
             contacts.retain(|found| query.holds(&found.row));
             return Ok(ContactPage { contacts, next: None, scanned });
         }
+        let mut page = self.find_whole(query).await?;
+        self.join_briefs(query, &mut page).await?;
+        Ok(page)
+    }
+
+    /// Those that are kept one by one.
+    async fn find_whole(&self, query: &ContactQuery) -> Result<ContactPage, StoreFault> {
         let limit = query.limit.clamp(1, PAGE_MAX);
         let mut range = self.arrivals(query);
         let mut page = ContactPage { contacts: Vec::new(), next: None, scanned: 0 };

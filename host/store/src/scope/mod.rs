@@ -4,6 +4,7 @@
 //! plain rows has a file of its own: contacts with their trails, plugin state, counters.
 
 pub(crate) mod addresses;
+pub(crate) mod brief;
 pub(crate) mod contact;
 pub(crate) mod forget;
 pub(crate) mod ledger;

@@ -1,5 +1,6 @@
 //! Holds the promises of the typed store, over memory and over sled, as its callers meet them.
 
+mod briefs;
 mod erasing;
 mod finding;
 mod forgetting;

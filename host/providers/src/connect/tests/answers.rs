@@ -183,7 +183,7 @@ fn a_queue_is_named_as_connect_names_it_and_nothing_comes_back_to_a_host_that_is
     let stage = stage(connection());
     let alone = Scene { alone: true, ..stage.scene() };
     let document = Connect.render_alone(&Draft { actions: vec![queue], reason: String::new() }, &alone).unwrap();
-    let told: Value = serde_json::from_slice(&document.body).unwrap();
+    let told: Value = serde_json::from_slice(&document.reply.body).unwrap();
     assert!(told.get("decision_step").is_none(), "{told}");
     let menu = Action::Menu(Menu { collect: question(Vec::new()), choices: vec![choice("1", "a")] });
     assert!(Connect.render_alone(&Draft { actions: vec![menu], reason: String::new() }, &alone).is_err());

@@ -7,7 +7,7 @@ use super::*;
 fn alone(stage: &Stage, actions: Vec<Action>) -> Option<(String, Vec<String>)> {
     let draft = Draft { actions, reason: "a default route".to_owned() };
     let alone = Twilio.render_alone(&draft, &stage.scene()).ok()?;
-    let body = String::from_utf8(alone.body.to_vec()).unwrap();
+    let body = String::from_utf8(alone.reply.body.to_vec()).unwrap();
     assert_well_formed(&body);
     assert!(!body.contains("hooks.example"), "something comes back to us: {body}");
     Some((body, alone.lesser))

@@ -1,0 +1,149 @@
+//! Promises that contacts in brief are found like others, in their places, and go when their time has come.
+
+use jackfield_domain::trail::Brief;
+
+use super::*;
+use crate::{BRIEF_MAX, Briefs, ContactQuery, TenantStore};
+
+fn brief(tenant: &str, at: u64, nth: u8) -> Brief {
+    let contact = Contact { phase: Phase::Ended, ..contact(tenant, at, nth) };
+    Brief { turn: turn(&contact, 1, SECRET), contact }
+}
+
+async fn keep(scope: &TenantStore, briefs: Vec<Brief>) -> usize {
+    let rows = Briefs::rows_of(briefs);
+    for row in &rows {
+        scope.change().briefs(row).commit().await.unwrap();
+    }
+    rows.len()
+}
+
+/// All pages, one after the other.
+async fn all(scope: &TenantStore, query: ContactQuery) -> Vec<ContactId> {
+    let (mut query, mut found) = (query, Vec::new());
+    for _ in 0..10_000 {
+        let page = scope.find_contacts(&query).await.unwrap();
+        assert!(page.contacts.len() <= query.limit);
+        found.extend(page.contacts.into_iter().map(|found| found.row.id));
+        match page.next {
+            Some(next) => assert!(query.cursor.replace(next).is_none_or(|before| next < before), "the search stands still"),
+            None => return found,
+        }
+    }
+    panic!("the search does not end")
+}
+
+#[test]
+fn a_row_holds_a_bounded_number_of_contacts_that_arrived_within_a_second() {
+    let rows = Briefs::rows_of((0..60).rev().map(|nth| brief("acme", 1_000, nth)).collect());
+    assert_eq!(rows.iter().map(|row| row.all().len()).collect::<Vec<_>>(), [BRIEF_MAX, BRIEF_MAX, 10]);
+    assert!(rows.iter().flat_map(|row| row.all()).is_sorted_by_key(|brief| brief.contact.id));
+    let apart = Briefs::rows_of(vec![brief("acme", 9_000, 1), brief("acme", 8_000, 2), brief("acme", 8_999, 3)]);
+    assert_eq!(apart.iter().map(Briefs::first).map(ContactId::arrived_ms).collect::<Vec<_>>(), [8_000, 9_000]);
+    assert!(Briefs::rows_of(Vec::new()).is_empty());
+}
+
+#[tokio::test]
+async fn a_contact_in_brief_is_found_by_its_id_and_its_tenant_by_it() {
+    let store = store().await;
+    let (acme, bolt) = (store.tenant(&id("acme")), store.tenant(&id("bolt")));
+    // Rows of one tenant that overlap, and a neighbour's between them.
+    for nth in 0..40_u8 {
+        let at = 5_000 + u64::from(nth) * 17;
+        keep(&acme, vec![brief("acme", at, nth), brief("acme", at + 900, nth + 100)]).await;
+        keep(&bolt, vec![brief("bolt", at + 1, nth)]).await;
+    }
+    let wanted = brief("acme", 5_000 + 17 * 3 + 900, 103);
+    assert_eq!(acme.brief(&wanted.contact.id).await.unwrap(), Some(wanted.clone()));
+    assert_eq!(bolt.brief(&wanted.contact.id).await.unwrap(), None);
+    assert_eq!(store.platform().brief_home(&wanted.contact.id).await.unwrap(), Some(id("acme")));
+    assert_eq!(store.platform().brief_home(&brief("bolt", 5_001, 0).contact.id).await.unwrap(), Some(id("bolt")));
+    let nobodys = brief("acme", 5_005, 250).contact.id;
+    assert_eq!((acme.brief(&nobodys).await.unwrap(), store.platform().brief_home(&nobodys).await.unwrap()), (None, None));
+}
+
+#[tokio::test]
+async fn a_search_gives_whole_contacts_and_those_in_brief_in_one_order() {
+    let store = store().await;
+    let scope = store.tenant(&id("acme"));
+    let mut expected = Vec::new();
+    for second in 0..14_u64 {
+        let whole = contact("acme", 10_000 + second * 1_000 + 500, 1);
+        expected.push(whole.id);
+        scope.change().put(&whole, Expect::Absent).commit().await.unwrap();
+        // Some seconds with many, in rows that overlap; some with none.
+        for group in 0..(second % 5) * 3 {
+            let briefs: Vec<Brief> =
+                (0..9).map(|nth| brief("acme", 10_000 + second * 1_000 + group * 60 + u64::from(nth) * 99, nth)).collect();
+            expected.extend(briefs.iter().map(|brief| brief.contact.id));
+            keep(&scope, briefs).await;
+        }
+    }
+    expected.sort_by(|one, other| other.cmp(one));
+    expected.dedup();
+    for limit in [7, 200] {
+        assert_eq!(all(&scope, ContactQuery { limit, ..ContactQuery::default() }).await, expected, "{limit} at a time");
+    }
+    let (from, to) = (Some(14_250), Some(19_700));
+    let between: Vec<ContactId> = expected.iter().copied().filter(|id| (14_250..19_700).contains(&id.arrived_ms())).collect();
+    assert_eq!(all(&scope, ContactQuery { from, to, limit: 50, ..ContactQuery::default() }).await, between);
+    let named = ContactQuery { call_id: Some("CA18000-0".to_owned()), limit: 50, ..ContactQuery::default() };
+    assert!(all(&scope, named).await.iter().all(|id| id.arrived_ms() == 18_000));
+}
+
+#[tokio::test]
+async fn many_rows_in_one_moment_are_searched_to_their_end() {
+    let store = store().await;
+    let scope = store.tenant(&id("acme"));
+    // More rows than a page opens, so near one another that most may reach behind others, and then some that are far away.
+    for nth in 0..450_u64 {
+        keep(&scope, vec![brief("acme", 50_000 + nth * 3, 1)]).await;
+    }
+    for second in 1..=250 {
+        keep(&scope, vec![brief("acme", 60_000 + second * 1_000, 1)]).await;
+    }
+    let nobodys = || ContactQuery { queue: Some("nobody's".to_owned()), limit: 9, ..ContactQuery::default() };
+    assert_eq!(all(&scope, ContactQuery { limit: 200, ..ContactQuery::default() }).await.len(), 700);
+    assert!(all(&scope, nobodys()).await.is_empty());
+    let first = scope.find_contacts(&nobodys()).await.unwrap();
+    assert!(first.next.is_some() && first.scanned < 300, "{} in one go", first.scanned);
+}
+
+#[tokio::test]
+async fn rows_go_the_oldest_first_and_leave_nothing() {
+    let store = store().await;
+    let scope = store.tenant(&id("acme"));
+    for second in 1..=9_u64 {
+        keep(&scope, vec![brief("acme", second * 10_000, 1), brief("acme", second * 10_000 + 999, 2)]).await;
+    }
+    keep(&store.tenant(&id("bolt")), vec![brief("bolt", 1_000, 1)]).await;
+    assert_eq!(scope.briefs_kept().await.unwrap(), 9);
+    assert_eq!(scope.forget_briefs(usize::MAX, 30_500).await.unwrap(), 2, "one whose last contact is younger stays");
+    assert_eq!(scope.forget_briefs(3, u64::MAX).await.unwrap(), 3);
+    let left = all(&scope, ContactQuery { limit: 50, ..ContactQuery::default() }).await;
+    assert_eq!((left.len(), left.last().map(|id| id.arrived_ms())), (8, Some(60_000)));
+    assert_eq!(store.platform().brief_home(&brief("acme", 10_000, 1).contact.id).await.unwrap(), None);
+    assert_eq!(scope.forget_briefs(usize::MAX, u64::MAX).await.unwrap(), 4);
+    let rows = store.shared.rows.scan(&[0], &[0xff], usize::MAX, false).await.unwrap();
+    let left = rows.iter().filter(|(key, _)| crate::in_words(key).starts_with("contacts in brief")).count();
+    assert_eq!(left, 2, "the neighbour's alone");
+}
+
+#[tokio::test]
+async fn what_is_kept_in_brief_is_sealed_and_goes_with_its_tenant() {
+    let store = store().await;
+    settle_in(&store).await;
+    let gone = brief("acme", 1_000, 1);
+    keep(&store.tenant(&id("acme")), vec![gone.clone()]).await;
+    let rows = store.shared.rows.scan(&[0], &[0xff], usize::MAX, false).await.unwrap();
+    for secret in [SECRET, CALLER] {
+        assert!(
+            !rows.iter().any(|(_, kept)| kept.value.windows(secret.len()).any(|part| part == secret.as_bytes())),
+            "{secret} is readable"
+        );
+    }
+    store.platform().erase(&id("acme")).await.unwrap();
+    assert_eq!(store.platform().brief_home(&gone.contact.id).await.unwrap(), None);
+    let rows = store.shared.rows.scan(&[0], &[0xff], usize::MAX, false).await.unwrap();
+    assert!(!rows.iter().any(|(key, _)| crate::in_words(key).starts_with("contacts in brief")));
+}
