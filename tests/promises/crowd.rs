@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 use http::Method;
 use jackfield_server::in_flight::Seat;
 use jackfield_tests::artifacts;
+use jackfield_tests::doors::{TOKEN, post_json, read};
 use jackfield_tests::line::{Call, Line};
 use jackfield_tests::platform::{Platform, Tenancy};
 use serde_json::{Value, json};
@@ -147,6 +148,36 @@ async fn who_is_asked_something_or_connected_stays_a_contact_however_many_there_
             assert_eq!(found(&platform, &call.sid).await["contact"]["phase"], "running", "{route}");
         }
     }
+    drop(seats);
+    platform.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_a_provider_reports_nothing_afterwards_whatever_hands_a_call_over_is_kept_in_brief() {
+    let platform = Platform::start().await.unwrap();
+    let transfer = json!([{"do": "transfer", "with": {"tag": "t", "targets": [{"number": "+14155550123"}], "ringing": "parallel"}}]);
+    let Crowded { seats, .. } = crowded(&platform, transfer).await;
+    let connection = json!({"id": "desk", "provider": "native", "public_url": platform.operator.hooks_url,
+        "secrets": [{"name": "first", "value": TOKEN}], "options": {"ends": "handed-over"}});
+    platform.operator.ok(Method::POST, "/v1/tenants/platform/connections", connection).await.unwrap();
+    let bound = json!({"address": "+18005550001", "connection": "desk", "flow": "main"});
+    platform.operator.ok(Method::POST, "/v1/tenants/acme/addresses", bound).await.unwrap();
+    let url = format!("{}/hooks/desk/events", platform.operator.hooks_url);
+    let calls = join_all((0..MANY).map(|nth| {
+        let event = json!({"id": format!("e-{nth}"), "contact": format!("c-{nth}"), "to": "+18005550001"});
+        let url = &url;
+        async move { read(&post_json(url, TOKEN, &[], &event).await.unwrap()) }
+    }))
+    .await;
+    let mut causes = BTreeSet::new();
+    for (nth, answer) in calls.iter().enumerate() {
+        assert_eq!(answer["actions"][0]["do"], "transfer", "{answer}");
+        let found = found(&platform, &format!("c-{nth}")).await;
+        assert_eq!(found["contact"]["phase"], "ended", "{found}");
+        causes.insert(found["contact"]["end_cause"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(causes.into_iter().collect::<Vec<_>>(), ["handed-over", "turned-away"]);
+    assert_eq!(platform.operator.counted("acme", "contacts_ended").await.unwrap(), MANY as u64);
     drop(seats);
     platform.stop().await;
 }

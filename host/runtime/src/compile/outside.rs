@@ -117,7 +117,9 @@ impl Compiler {
             answer = tokio::time::timeout(wall, converse(&mut child, component, draft)) => answer,
         };
         let Ok(answer) = answer else {
-            return Ok(refused(format!("the compiler was stopped after {} s", wall.as_secs()), true));
+            // What only computes would have used up its processor time before: it had too little of one, and that says nothing of it.
+            let told = format!("it was stopped after {} s: the machine is too busy to compile, or it hangs", wall.as_secs());
+            return Err(RuntimeFault::Compiler(told));
         };
         let Answer { status, complaint } = answer.map_err(|error| fault("talking to it", &error))?;
         if draft.bytes() > ARTIFACT_BYTES_MAX {
