@@ -18,7 +18,7 @@ const NUMBER: &str = "+18005551234";
 /// As many as leave nobody in doubt that it is a crowd.
 const MANY: usize = 120;
 /// Of one tenant and one span of time, as the host says it.
-const WHOLE_MAX: usize = 4;
+const WHOLE_MAX: usize = 2;
 const SPAN: Duration = Duration::from_millis(100);
 
 struct Crowded {
@@ -136,6 +136,7 @@ async fn who_is_asked_something_or_connected_stays_a_contact_however_many_there_
     let cases = [
         json!([{"do": "transfer", "with": {"tag": "t", "targets": [{"number": "+14155550123"}], "ringing": "parallel"}}]),
         json!([{"do": "enqueue", "with": {"queue": "support", "tag": "later", "maximum_wait_ms": 60_000}}]),
+        json!([{"do": "enqueue", "with": {"queue": "support", "tag": "later", "notify": true}}]),
         json!([{"do": "say", "with": say}, {"do": "voicemail", "with": {"tag": "v", "prompts": [], "max_length_ms": 60_000, "beep": true, "transcribe": false}}]),
     ];
     let Crowded { line, seats } = crowded(&platform, to_support()).await;
@@ -152,33 +153,47 @@ async fn who_is_asked_something_or_connected_stays_a_contact_however_many_there_
     platform.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn where_a_provider_reports_nothing_afterwards_whatever_hands_a_call_over_is_kept_in_brief() {
-    let platform = Platform::start().await.unwrap();
-    let transfer = json!([{"do": "transfer", "with": {"tag": "t", "targets": [{"number": "+14155550123"}], "ringing": "parallel"}}]);
-    let Crowded { seats, .. } = crowded(&platform, transfer).await;
-    let connection = json!({"id": "desk", "provider": "native", "public_url": platform.operator.hooks_url,
-        "secrets": [{"name": "first", "value": TOKEN}], "options": {"ends": "handed-over"}});
+/// Another connection to the tenant, by an address of its own.
+async fn connect(platform: &Platform, id: &str, provider: &str, address: &str, options: Value) {
+    let connection = json!({"id": id, "provider": provider, "public_url": platform.operator.hooks_url,
+        "secrets": [{"name": "first", "value": TOKEN}], "options": options});
     platform.operator.ok(Method::POST, "/v1/tenants/platform/connections", connection).await.unwrap();
-    let bound = json!({"address": "+18005550001", "connection": "desk", "flow": "main"});
+    let bound = json!({"address": address, "connection": id, "flow": "main"});
     platform.operator.ok(Method::POST, "/v1/tenants/acme/addresses", bound).await.unwrap();
-    let url = format!("{}/hooks/desk/events", platform.operator.hooks_url);
-    let calls = join_all((0..MANY).map(|nth| {
-        let event = json!({"id": format!("e-{nth}"), "contact": format!("c-{nth}"), "to": "+18005550001"});
-        let url = &url;
-        async move { read(&post_json(url, TOKEN, &[], &event).await.unwrap()) }
-    }))
-    .await;
+}
+
+async fn all_at_once(url: &str, events: impl Iterator<Item = Value>) -> Vec<Value> {
+    join_all(events.map(|event| async move { read(&post_json(url, TOKEN, &[], &event).await.unwrap()) })).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_whose_answer_holds_no_way_back_hands_over_in_brief_and_one_with_a_step_comes_back_with_it() {
+    let platform = Platform::start().await.unwrap();
+    let transfer = json!([{"do": "transfer", "with": {"tag": "t", "targets": [{"number": "+14155550123"}], "ringing": "series"}}]);
+    let Crowded { seats, .. } = crowded(&platform, transfer).await;
+    connect(&platform, "switch", "kamailio", "+18005550001", json!({"queues": "127.0.0.1:5091", "gateway": "127.0.0.1:5092"})).await;
+    connect(&platform, "desk", "native", "+18005550002", json!({"ends": "handed-over"})).await;
+
+    let url = format!("{}/hooks/switch/route", platform.operator.hooks_url);
+    let invite = |nth| json!({"event": "invite", "call_id": format!("k-{nth}"), "ruser": "18005550001", "src_ip": "127.0.0.1"});
     let mut causes = BTreeSet::new();
-    for (nth, answer) in calls.iter().enumerate() {
-        assert_eq!(answer["actions"][0]["do"], "transfer", "{answer}");
-        let found = found(&platform, &format!("c-{nth}")).await;
-        assert_eq!(found["contact"]["phase"], "ended", "{found}");
-        causes.insert(found["contact"]["end_cause"].as_str().unwrap().to_owned());
+    for (nth, answer) in all_at_once(&url, (0..MANY).map(invite)).await.iter().enumerate() {
+        assert_eq!(answer["routes"].as_array().map(Vec::len), Some(1), "{answer}");
+        causes.insert(found(&platform, &format!("k-{nth}")).await["contact"]["end_cause"].as_str().unwrap().to_owned());
     }
     assert_eq!(causes.into_iter().collect::<Vec<_>>(), ["handed-over", "turned-away"]);
-    assert_eq!(platform.operator.counted("acme", "contacts_ended").await.unwrap(), MANY as u64);
+
+    let url = format!("{}/hooks/desk/events", platform.operator.hooks_url);
+    let event = |nth| json!({"id": format!("e-{nth}"), "contact": format!("c-{nth}"), "to": "+18005550002"});
+    let answers = all_at_once(&url, (0..MANY / 4).map(event)).await;
+    for (nth, answer) in answers.iter().enumerate() {
+        assert_eq!(found(&platform, &format!("c-{nth}")).await["contact"]["end_cause"], "handed-over", "{answer}");
+    }
     drop(seats);
+    let (nth, last) = answers.iter().enumerate().next_back().unwrap();
+    let back = json!({"id": "back", "contact": format!("c-{nth}"), "to": "+18005550002", "step": last["step"], "event": {"text": "hello"}});
+    let answered = read(&post_json(&url, TOKEN, &[], &back).await.unwrap());
+    assert_eq!(answered["contact"], last["contact"], "{answered}");
     platform.stop().await;
 }
 

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -145,11 +145,16 @@ async fn eager(operator: &Operator, fuel: u64) -> anyhow::Result<Line> {
             plan: "maximum",
         };
         operator.onboard("twilio", tenancy).await?;
-        let open = json!({"actions": [{"do": "enqueue", "with": {"tag": "default", "queue": "front-desk"}}], "reason": "default"});
-        let routes = json!([{"channel": "voice", "open": open}]);
-        operator.ok(http::Method::PUT, &format!("/v1/tenants/eager-{number}/routes"), routes).await?;
+        route(operator, number, json!({"tag": "default", "queue": "front-desk"})).await?;
     }
     Ok(line)
+}
+
+/// Where a tenant's calls go that find no place.
+async fn route(operator: &Operator, number: u64, enqueue: Value) -> anyhow::Result<()> {
+    let open = json!({"actions": [{"do": "enqueue", "with": enqueue}], "reason": "default"});
+    let routes = json!([{"channel": "voice", "open": open}]);
+    operator.ok(http::Method::PUT, &format!("/v1/tenants/eager-{number}/routes"), routes).await.map(drop)
 }
 
 /// Places as many calls one after the other, and ends each as soon as it is answered, while others keep the server full. Gives how many were turned away, and the ids of those that
@@ -160,6 +165,10 @@ pub async fn ended_at_once(calls: u64) -> anyhow::Result<(usize, Vec<String>)> {
     let operator = process.operator(None)?;
     // Few calls that cost much: the machine is busy with guests, and not with calls.
     let line = eager(&operator, 4 * CALL_FUEL).await?;
+    // With a route that leads back each of them is kept whole, however many there are.
+    for number in 0..TENANTS {
+        route(&operator, number, json!({"tag": "default", "queue": "front-desk", "maximum_wait_ms": 600_000})).await?;
+    }
     // Others keep the line full, so that it is turned away who comes.
     let others = line.clone();
     let crowd = tokio::spawn(open_loop(CROWD, CROWDED, move |number| call(others.clone(), number % TENANTS)));
@@ -175,7 +184,7 @@ pub async fn ended_at_once(calls: u64) -> anyhow::Result<(usize, Vec<String>)> {
     for (tenant, sid, is_turned_away) in ended {
         turned_away += usize::from(is_turned_away);
         let found = operator.contact_of(&format!("eager-{tenant}"), &sid).await?;
-        if found.pointer("/contact/phase").and_then(serde_json::Value::as_str) != Some("ended") {
+        if found.pointer("/contact/phase").and_then(Value::as_str) != Some("ended") {
             not_over.push(sid);
         }
     }

@@ -89,7 +89,10 @@ impl Provider for Kamailio {
     }
 
     fn document(&self, draft: &Draft, connection: &Connection, scene: Option<&Scene<'_>>) -> Result<Document, Inability> {
-        let (told, notes) = targets::told(draft, connection, scene)?;
+        let (told, mut notes) = targets::told(draft, connection, scene)?;
+        if scene.is_some_and(|scene| scene.alone) && !self.hands_over(connection) && matches!(told, Told::Routes { .. }) {
+            notes.push("decision: nobody is asked again where no target answers".to_owned());
+        }
         let header = targets::tenant_header(connection, scene);
         let answer = match &told {
             Told::Routes { routes, parallel } => Answer {

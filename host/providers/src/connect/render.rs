@@ -165,6 +165,15 @@ impl<'a> Page<'a> {
         }
     }
 
+    /// Where the flow goes on by itself, unless somebody is there to whom it can tell what came of it.
+    fn may_come_back(&mut self, place: Place, action: &str) {
+        match self.scene {
+            Some(scene) if !scene.alone => self.place = Some(place),
+            Some(_) => self.written.note(action, "the flow comes back to nobody with what comes of it"),
+            None => {}
+        }
+    }
+
     fn action(&mut self, action: &'a Action) -> Result<(), Inability> {
         let name = action.name();
         match action {
@@ -302,9 +311,7 @@ impl<'a> Page<'a> {
         for (at, skill) in enqueue.skills.iter().enumerate() {
             self.written.put(format!("decision_skill_{}", at + 1), format!("{} >= {}", skill.name, skill.level));
         }
-        if self.scene.is_some_and(|scene| !scene.alone) {
-            self.place = Some(Place::QueueLeft);
-        }
+        self.may_come_back(Place::QueueLeft, "enqueue");
         if enqueue.notify || enqueue.announce_every_ms.is_some() || enqueue.hold_music.is_some() {
             self.written.note("enqueue", "what is heard in the queue is the customer queue flow's");
         }
@@ -341,9 +348,7 @@ impl<'a> Page<'a> {
         if transfer.whisper.is_some() || transfer.screening {
             self.written.note(action, "what an agent hears first is the whisper flow's");
         }
-        if self.scene.is_some_and(|scene| !scene.alone) {
-            self.place = Some(Place::Dialled);
-        }
+        self.may_come_back(Place::Dialled, action);
         Ok(())
     }
 
@@ -384,8 +389,6 @@ impl<'a> Page<'a> {
             }
         }
         self.written.put("decision_ai_language", &persona.language);
-        if self.scene.is_some_and(|scene| !scene.alone) {
-            self.place = Some(Place::SpeakerEnded);
-        }
+        self.may_come_back(Place::SpeakerEnded, "converse");
     }
 }

@@ -88,7 +88,9 @@ impl Provider for Native {
     fn document(&self, draft: &Draft, _connection: &Connection, scene: Option<&Scene<'_>>) -> Result<Document, Inability> {
         let answer =
             Answer { actions: &draft.actions, reason: &draft.reason, place: scene.filter(|scene| !scene.alone).map(InContact::of) };
-        Ok(Document { reply: json::reply(&answer), notes: Vec::new() })
+        let is_alone = scene.is_some_and(|scene| scene.alone);
+        let notes = is_alone.then(|| "decision: it names no contact and no step, so nothing can come back".to_owned());
+        Ok(Document { reply: json::reply(&answer), notes: notes.into_iter().collect() })
     }
 
     fn can(&self, _action: &str, _connection: &Connection) -> Can {

@@ -16,7 +16,7 @@ use jackfield_domain::contact::Moment;
 use jackfield_domain::id::{ContactId, TenantId};
 use jackfield_domain::retention::{Retention, may_go};
 use jackfield_domain::tenant::Tenant;
-use jackfield_store::{BRIEF_MAX, Forgotten, StoreFault};
+use jackfield_store::{Forgotten, StoreFault};
 use tokio::sync::watch;
 
 use crate::app::App;
@@ -42,7 +42,7 @@ pub struct Keeping {
 #[derive(Debug, Clone, Copy, Default)]
 struct Kept {
     contacts: u64,
-    /// Rows of contacts in brief.
+    /// Contacts in brief.
     briefs: u64,
     /// Where the next look goes on, so that contacts that stay are not looked at again and again.
     after: Option<ContactId>,
@@ -59,9 +59,9 @@ impl Keeping {
         self.more(tenant, |kept| kept.contacts += 1);
     }
 
-    /// A row of contacts in brief was written.
-    pub fn kept_in_brief(&self, tenant: &TenantId) {
-        self.more(tenant, |kept| kept.briefs += 1);
+    /// Contacts were written in brief.
+    pub fn began_in_brief(&self, tenant: &TenantId, contacts: u64) {
+        self.more(tenant, |kept| kept.briefs += contacts);
     }
 
     fn more(&self, tenant: &TenantId, count: impl FnOnce(&mut Kept)) {
@@ -74,7 +74,7 @@ impl Keeping {
 
     /// Contacts that are kept of all tenants, and how many were forgotten since the start.
     pub fn figures(&self) -> (u64, u64) {
-        (self.tenants().values().map(|kept| kept.contacts).sum(), self.forgotten.load(Ordering::Relaxed))
+        (self.tenants().values().map(|kept| kept.contacts + kept.briefs).sum(), self.forgotten.load(Ordering::Relaxed))
     }
 
     fn tenants(&self) -> MutexGuard<'_, HashMap<TenantId, Kept>> {
@@ -100,17 +100,19 @@ impl Keeping {
         }
     }
 
+    fn forgot_briefs(&self, tenant: &TenantId, gone: u64) {
+        self.forgotten.fetch_add(gone, Ordering::Relaxed);
+        if let Some(kept) = self.tenants().get_mut(tenant) {
+            kept.briefs = kept.briefs.saturating_sub(gone);
+        }
+    }
+
     /// Tenants that keep more than any plan lets the smallest keep: whether it is too much, their own plan says.
     fn many(&self) -> Vec<TenantId> {
         let least = Retention::of(jackfield_domain::budget::Plan::Standard).within(self.most).contacts_max;
-        let are_many = |kept: &Kept| kept.contacts > least || kept.briefs > briefs_max(least);
+        let are_many = |kept: &Kept| kept.contacts > least || kept.briefs > least;
         self.tenants().iter().filter(|(_, kept)| are_many(kept)).map(|(tenant, _)| tenant.clone()).collect()
     }
-}
-
-/// Rows of contacts in brief that a tenant keeps: as many contacts as it keeps whole.
-fn briefs_max(contacts_max: u64) -> u64 {
-    contacts_max / BRIEF_MAX as u64
 }
 
 /// Goes on until the server stops.
@@ -170,7 +172,13 @@ async fn old(app: &App, stopped: &watch::Receiver<bool>, tenant: &Tenant) -> Res
         tracing::info!(tenant = %id, contacts = forgotten, days = retention.days, "old contacts were forgotten");
     }
     let before = app.clock.now().saturating_sub(retention.span_ms());
-    while scope.forget_briefs(usize::MAX, before).await? > 0 && !*stopped.borrow() {}
+    loop {
+        let gone = scope.forget_briefs(u64::MAX, before).await?;
+        app.keeping.forgot_briefs(id, gone);
+        if gone == 0 || *stopped.borrow() {
+            break;
+        }
+    }
     let dropped = scope.drop_captures_before(before).await?;
     if dropped > 0 {
         tracing::info!(tenant = %id, segments = dropped, "old captures were removed");
@@ -231,11 +239,10 @@ async fn step(app: &App, tenant: &TenantId) -> Result<Option<u64>, StoreFault> {
     };
     let allowed = Retention::of(around.tenant.plan).within(app.keeping.most).contacts_max;
     let kept = app.keeping.kept(tenant);
-    let briefs = kept.briefs.saturating_sub(briefs_max(allowed));
-    if briefs > 0 {
-        let most = usize::try_from(briefs).unwrap_or(usize::MAX);
-        let gone = app.store.tenant(tenant).forget_briefs(most, Moment::MAX).await?;
-        app.keeping.more(tenant, |kept| kept.briefs = kept.briefs.saturating_sub(gone));
+    let too_brief = kept.briefs.saturating_sub(allowed);
+    if too_brief > 0 {
+        let gone = app.store.tenant(tenant).forget_briefs(too_brief, Moment::MAX).await?;
+        app.keeping.forgot_briefs(tenant, gone);
     }
     let too_many = kept.contacts.saturating_sub(allowed);
     if too_many == 0 {

@@ -79,10 +79,10 @@ impl Behind {
                 tokio::spawn(async move {
                     tokio::time::sleep(behind.till_next()).await;
                     let together = std::mem::take(&mut *behind.waiting());
-                    write_together(together).await;
+                    write_together(together, PAUSE_AFTER).await;
                 });
             }
-            TOGETHER_MAX => drop(tokio::spawn(write_together(std::mem::take(&mut *waiting)))),
+            TOGETHER_MAX => drop(tokio::spawn(write_together(std::mem::take(&mut *waiting), PAUSE_AFTER))),
             _ => {}
         }
     }
@@ -114,13 +114,13 @@ pub(super) fn guarded(writing: impl Future<Output = ()> + Send + 'static) -> Wri
     }))
 }
 
-pub(super) async fn write_together(together: Vec<Writing>) {
+pub(super) async fn write_together(together: Vec<Writing>, pause_after: usize) {
     let mut running = FuturesUnordered::new();
     for (at, writing) in together.into_iter().enumerate() {
         running.push(writing);
         // Each makes its batch when it is first looked at. Many in a row would keep others from their answers.
         let _ = futures_util::poll!(running.next());
-        if at % PAUSE_AFTER == 0 {
+        if at % pause_after == 0 {
             tokio::task::yield_now().await;
         }
     }
@@ -142,11 +142,14 @@ pub(super) async fn answer<Held: Send + 'static>(
     parsed: Parsed,
     held: Held,
 ) -> Reply {
-    if let Some(reply) = timed_now(&app.metrics, Step::Render, || brief::answer(app, &visit, &settled, &parsed)) {
+    let (reply, is_brief) = timed_now(&app.metrics, Step::Render, || match brief::answer(app, &visit, &settled, &parsed) {
+        Some(reply) => (reply, true),
+        None => (render::render(&visit, &settled, &parsed), false),
+    });
+    if is_brief {
         brief::keep(app, place, &mut visit, &settled, &reply, &parsed);
         return reply;
     }
-    let reply = timed_now(&app.metrics, Step::Render, || render::render(&visit, &settled, &parsed));
     tell::tell(app, &visit, &mut settled, &parsed);
     write(app, place, Record { visit, settled, reply: reply.clone(), parsed, held }).await;
     reply

@@ -5,8 +5,8 @@
 //! them, where it can be done, gets an answer that stands alone, and leaves a contact that is over with the one entry of its trail, many
 //! in one row. Usage, metrics and followers hear of each. Decision 34 says what is given up, and why nothing else is.
 //!
-//! It must not give anybody less than they would have heard: where the default route leads back to us, or can be rendered alone only in a
-//! lesser way, the contact is kept whole.
+//! It must not give anybody less than they would have heard: where the default route leads back to us, or `render_alone` says that
+//! something is done in a lesser way because nobody is there, the contact is kept whole.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,11 +14,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jackfield_domain::contact::decision::Action;
 use jackfield_domain::contact::open::Heard;
 use jackfield_domain::id::TenantId;
-use jackfield_domain::quota::Barred;
 use jackfield_domain::tenant::address::Channel;
 use jackfield_domain::trail::Brief;
 use jackfield_domain::usage::{Entry, Tally};
-use jackfield_providers::provider::{Ran, Reply, Scene};
+use jackfield_providers::provider::{Reply, Scene};
 use jackfield_store::{Briefs, Counter};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -33,15 +32,15 @@ use crate::app::App;
 /// Contacts of a span of time that are kept whole: with a hundred in a second their records take a fiftieth of a core.
 const WHOLE_MAX: u32 = 8;
 /// Of one tenant: it leaves room for the first of others.
-const WHOLE_MAX_OF_ONE: u32 = 4;
-/// Names and values that a call brings along: several times what any provider sends.
-const BROUGHT_BYTES_MAX: usize = 4 * 1024;
+const WHOLE_MAX_OF_ONE: u32 = 2;
+/// What a provider says of an arriving call, as JSON: several times what any says.
+const ARRIVAL_BYTES_MAX: usize = 8 * 1024;
 
 /// Who is turned away just now.
 #[derive(Default)]
 pub struct Crowd {
     whole: Mutex<Whole>,
-    waiting: Mutex<HashMap<TenantId, Vec<Waiting>>>,
+    waiting: Mutex<HashMap<TenantId, Vec<(Brief, More)>>>,
 }
 
 /// How many of the span of time were kept whole.
@@ -52,18 +51,17 @@ struct Whole {
     by_tenant: HashMap<TenantId, u32>,
 }
 
-/// One that is not written yet, what it adds to usage, and its place behind its reply.
-struct Waiting {
-    brief: Brief,
+/// What one adds to usage, and its place behind its reply.
+struct More {
     counted: Vec<(Counter, Tally)>,
-    place: OwnedSemaphorePermit,
+    _place: OwnedSemaphorePermit,
 }
 
 impl Crowd {
     /// True where one more of a tenant is kept whole in this span of time.
     fn takes_whole(&self, tenant: &TenantId, span: u128) -> bool {
         let mut whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
-        if whole.span != span {
+        if whole.span < span {
             *whole = Whole { span, ..Whole::default() };
         }
         if whole.all >= WHOLE_MAX {
@@ -79,7 +77,7 @@ impl Crowd {
     }
 
     /// Says whether it is the first since all were taken.
-    fn add(&self, tenant: &TenantId, waiting: Waiting) -> bool {
+    fn add(&self, tenant: &TenantId, waiting: (Brief, More)) -> bool {
         let mut all = self.waiting();
         let was_empty = all.is_empty();
         match all.get_mut(tenant) {
@@ -89,7 +87,7 @@ impl Crowd {
         was_empty
     }
 
-    fn waiting(&self) -> MutexGuard<'_, HashMap<TenantId, Vec<Waiting>>> {
+    fn waiting(&self) -> MutexGuard<'_, HashMap<TenantId, Vec<(Brief, More)>>> {
         // Whole at every step.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -99,36 +97,27 @@ impl Crowd {
 pub(super) fn answer(app: &App, visit: &Visit, settled: &Settled, parsed: &Parsed) -> Option<Reply> {
     let is_first = visit.revision.is_none() && visit.before.is_none() && parsed.step.is_none();
     let is_call = visit.contact.channel == Channel::Voice && matches!(parsed.heard, Heard::Arrival);
-    if !(is_first && is_call && is_short(visit)) || app.crowd.takes_whole(&visit.tenant.id, app.behind.span()) {
-        return None;
-    }
     let actions = settled.decision.actions();
-    if parsed.provider.hands_over(&parsed.connection) && visit.contact.is_handed_over(actions) {
-        return Some(render::render(visit, settled, parsed));
-    }
-    if !ends_elsewhere(actions) {
+    let hands_over = parsed.provider.hands_over(&parsed.connection) && visit.contact.is_handed_over(actions);
+    if !(is_first && is_call && (hands_over || ends_elsewhere(actions)) && is_short(visit)) {
         return None;
     }
-    let ran = Ran {
-        release: visit.contact.release,
-        answered_by: settled.answered_by,
-        barred: settled.barred.map(Barred::code),
-        attempts: &settled.attempts,
-    };
-    let scene = Scene { ran: Some(ran), alone: true, ..render::scene(visit, parsed) };
+    if app.crowd.takes_whole(&visit.tenant.id, app.behind.span()) {
+        return None;
+    }
+    let scene = Scene { ran: Some(render::ran(visit, settled)), alone: true, ..render::scene(visit, parsed) };
     let alone = parsed.provider.render_alone(settled.decision.as_draft(), &scene).ok()?;
-    alone.lesser.is_empty().then_some(alone.reply)
+    // What the provider cannot do is left out of every answer.
+    alone.lesser.iter().all(|what| settled.decision.degraded().contains(what)).then_some(alone.reply)
 }
 
-/// Many share a row; what brings along as much as a row takes has one of its own.
+/// Many share a row, and one that brings along as much as hundreds of others could be too much for it.
 fn is_short(visit: &Visit) -> bool {
-    let arrival = &visit.contact.arrival;
-    let bytes = arrival.headers.iter().chain(&arrival.extras).map(|(name, value)| name.len() + value.len()).sum::<usize>();
-    bytes <= BROUGHT_BYTES_MAX
+    serde_json::to_vec(&visit.contact.arrival).is_ok_and(|arrival| arrival.len() <= ARRIVAL_BYTES_MAX)
 }
 
-/// True where a call goes to a queue, hears what there is to hear and ends, or is refused: nobody will be asked what comes next. A transfer
-/// is not among them: where it finds nobody, and in a crowd it often does, something must follow.
+/// True where a call goes to a queue, hears what there is to hear and ends, or is refused. A transfer is not among them: where it finds
+/// nobody, and in a crowd it often does, something must follow.
 fn ends_elsewhere(actions: &[Action]) -> bool {
     let Some((last, before)) = actions.split_last() else { return false };
     let is_heard = |action: &Action| {
@@ -141,57 +130,31 @@ fn ends_elsewhere(actions: &[Action]) -> bool {
 pub(super) fn keep(app: &Arc<App>, place: OwnedSemaphorePermit, visit: &mut Visit, settled: &Settled, reply: &Reply, parsed: &Parsed) {
     let brief = commit::in_brief(app, visit, settled, reply, parsed);
     let counted = commit::counted(visit, &brief.turn, Entry::Answered { begun: true, handed_over: true }).collect();
-    if app.crowd.add(&visit.tenant.id, Waiting { brief, counted, place }) {
+    if app.crowd.add(&visit.tenant.id, (brief, More { counted, _place: place })) {
         let app = Arc::clone(app);
         tokio::spawn(async move {
             tokio::time::sleep(app.behind.till_next()).await;
             let all = std::mem::take(&mut *app.crowd.waiting());
-            let rows = all.into_iter().flat_map(|(tenant, waiting)| rows_of(waiting).into_iter().map(move |row| (tenant.clone(), row)));
-            let writings = rows.map(|(tenant, row)| guarded(write(Arc::clone(&app), tenant, row)));
-            write_together(writings.collect()).await;
+            let rows = all.into_iter().flat_map(|(tenant, waiting)| {
+                Briefs::rows_of(waiting).into_iter().map(move |(briefs, more)| (tenant.clone(), briefs, more))
+            });
+            let writings = rows.map(|(tenant, briefs, more)| guarded(write(Arc::clone(&app), tenant, briefs, more)));
+            write_together(writings.collect(), 1).await;
         });
     }
 }
 
-/// What one batch writes.
-struct OneRow {
-    briefs: Briefs,
-    counted: Vec<(Counter, Tally)>,
-    places: Vec<OwnedSemaphorePermit>,
-}
-
-fn rows_of(waiting: Vec<Waiting>) -> Vec<OneRow> {
-    let (mut briefs, mut others) = (Vec::with_capacity(waiting.len()), HashMap::with_capacity(waiting.len()));
-    for Waiting { brief, counted, place } in waiting {
-        others.insert(brief.contact.id, (counted, place));
-        briefs.push(brief);
-    }
-    let row = |briefs: Briefs| {
-        let (mut counted, mut places): (Vec<(Counter, Tally)>, Vec<_>) = (Vec::new(), Vec::new());
-        for (of_one, place) in briefs.all().iter().filter_map(|brief| others.remove(&brief.contact.id)) {
-            places.push(place);
-            for (counter, tally) in of_one {
-                match counted.iter_mut().find(|(known, _)| *known == counter) {
-                    Some((_, sum)) => sum.join(tally),
-                    None => counted.push((counter, tally)),
-                }
-            }
-        }
-        OneRow { briefs, counted, places }
-    };
-    Briefs::rows_of(briefs).into_iter().map(row).collect()
-}
-
-async fn write(app: Arc<App>, tenant: TenantId, row: OneRow) {
-    let OneRow { briefs, counted, places } = row;
+async fn write(app: Arc<App>, tenant: TenantId, briefs: Briefs, more: Vec<More>) {
     let change = app.store.tenant(&tenant).change().briefs(&briefs);
-    let change = counted.into_iter().fold(change, |change, (counter, tally)| change.tally(&counter, tally));
+    let counted = together(more.iter().flat_map(|one| &one.counted));
+    let change = counted.into_iter().fold(change, |change, (counter, tally)| change.tally(counter, tally));
     let written = change.commit().await;
-    drop(places);
+    // The end of the process waits for these.
+    drop(more);
     let contacts = briefs.all().len();
     match written {
         Ok(()) => {
-            app.keeping.kept_in_brief(&tenant);
+            app.keeping.began_in_brief(&tenant, contacts as u64);
             for Brief { turn, .. } in briefs.all() {
                 app.metrics.turn(&tenant, turn);
                 app.tail.turn(&tenant, turn);
@@ -201,4 +164,16 @@ async fn write(app: Arc<App>, tenant: TenantId, row: OneRow) {
         }
         Err(fault) => tracing::error!(%tenant, contacts, %fault, "what overload turned away could not be kept in brief"),
     }
+}
+
+/// One change for each counter.
+fn together<'a>(all: impl Iterator<Item = &'a (Counter, Tally)>) -> Vec<(&'a Counter, Tally)> {
+    let mut sums: Vec<(&Counter, Tally)> = Vec::new();
+    for (counter, tally) in all {
+        match sums.iter_mut().find(|(known, _)| *known == counter) {
+            Some((_, sum)) => sum.join(tally.clone()),
+            None => sums.push((counter, tally.clone())),
+        }
+    }
+    sums
 }

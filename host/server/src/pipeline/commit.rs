@@ -177,7 +177,6 @@ pub(super) fn counted(visit: &Visit, turn: &Turn, entry: Entry) -> impl Iterator
 pub(super) fn in_brief(app: &App, visit: &mut Visit, settled: &Settled, reply: &Reply, parsed: &Parsed) -> Brief {
     apply(visit, settled, parsed);
     visit.notes.push(TURNED_AWAY_NOTE.to_owned());
-    visit.handed_over = true;
     let contact = Contact {
         phase: Phase::Ended,
         ended: Some(parsed.at),

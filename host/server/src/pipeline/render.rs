@@ -30,13 +30,17 @@ pub(super) fn scene<'a>(visit: &'a Visit, parsed: &'a Parsed) -> Scene<'a> {
 }
 
 pub(super) fn render(visit: &Visit, settled: &Settled, parsed: &Parsed) -> Reply {
-    let ran = Ran {
+    parsed.provider.render(&settled.decision, &Scene { ran: Some(ran(visit, settled)), ..scene(visit, parsed) })
+}
+
+/// What is told of it where the provider tells anybody.
+pub(super) fn ran<'a>(visit: &Visit, settled: &'a Settled) -> Ran<'a> {
+    Ran {
         release: visit.contact.release,
         answered_by: settled.answered_by,
         barred: settled.barred.map(Barred::code),
         attempts: &settled.attempts,
-    };
-    parsed.provider.render(&settled.decision, &Scene { ran: Some(ran), ..scene(visit, parsed) })
+    }
 }
 
 /// What a dialled target hears on its own leg. No plugin is asked, and the contact does not change.

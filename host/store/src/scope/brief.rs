@@ -1,14 +1,14 @@
 //! Keeps contacts in brief: many in one row, each with the one entry of its trail.
 //!
 //! The pipeline writes them where overload turns away more than can be kept one by one: what a contact costs is its rows. They are found
-//! like any other, by `contacts find` and by their ids; what they lack is an index by the provider's id, because nothing that comes
-//! later belongs to them. A row is found by time: its key is the first id in it, and the others arrived within [`SPAN_MS`] of that one.
+//! like any other, by `contacts find` and by their ids. A row is found by time: its key is the first id in it and how many it holds, and
+//! the others arrived within [`SPAN_MS`] of that one. There is no index by the provider's id; whoever asks for one looks through what is
+//! packed.
 //!
 //! It must not hold what is not over.
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
-use std::sync::Arc;
 
 use jackfield_domain::contact::{Contact, Moment};
 use jackfield_domain::id::{ContactId, TenantId};
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::TenantStore;
-use crate::change::{Sealing, Step, Steps, in_plain};
+use crate::change::{Sealing, Step, Steps};
 use crate::contact::{ContactPage, ContactQuery, PAGE_MAX};
 use crate::fault::{StoreFault, fault_of};
 use crate::keys::{self, Range, Table};
@@ -28,33 +28,42 @@ use crate::tenant::{misfit, unreadable};
 
 /// Most contacts of a row: some kilobytes, packed.
 pub const BRIEF_MAX: usize = 25;
-/// Between the arrivals of the first and the last of a row, at most.
-const SPAN_MS: Moment = 1_000;
+/// Between the arrivals of the first and the last of a row, at most: a little more than what is written together.
+const SPAN_MS: Moment = 250;
 /// Of zstd: the fastest, which finds what is alike as well as any.
 const LEVEL: i32 = 1;
+/// What a contact in brief takes before it is packed. A buffer that grows leaves copies behind that nobody wipes.
+const BRIEF_BYTES: usize = 4 * 1024;
 /// Of a row that is opened: far more than is written.
 const OPENED_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Rows that are read at a time.
 const STEP: usize = 4;
+/// Rows whose keys are read at a time.
+const KEYS_STEP: usize = 200;
 /// Rows that a page of a search opens: as many contacts as it opens of those that are kept one by one.
 const ROWS_MAX: usize = 200;
+/// Rows that are looked through for a provider's id, the newest first: half a second of a core, and as many contacts as most plans keep.
+const LOOKED_THROUGH_MAX: usize = 8_000;
 /// Rows of all tenants that one moment can have; an id that is not among them is nobody's.
-const HOMES_MAX: usize = 4_096;
+const HOMES_MAX: usize = 1_024;
 
 /// What one row holds: at least one, in order of arrival.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Briefs(Vec<Brief>);
 
 impl Briefs {
-    /// As few rows as they fit into.
-    pub fn rows_of(mut all: Vec<Brief>) -> Vec<Self> {
-        all.sort_by_key(|brief| brief.contact.id);
-        let mut rows: Vec<Self> = Vec::new();
-        for brief in all {
+    /// As few rows as they fit into, each with what came along with its contacts.
+    pub fn rows_of<With>(mut all: Vec<(Brief, With)>) -> Vec<(Self, Vec<With>)> {
+        all.sort_by_key(|(brief, _)| brief.contact.id);
+        let mut rows: Vec<(Self, Vec<With>)> = Vec::new();
+        for (brief, with) in all {
             let at = brief.contact.id.arrived_ms();
             match rows.last_mut() {
-                Some(row) if row.0.len() < BRIEF_MAX && at.saturating_sub(row.first().arrived_ms()) < SPAN_MS => row.0.push(brief),
-                _ => rows.push(Self(vec![brief])),
+                Some((row, more)) if row.0.len() < BRIEF_MAX && at.saturating_sub(row.first().arrived_ms()) < SPAN_MS => {
+                    row.0.push(brief);
+                    more.push(with);
+                }
+                _ => rows.push((Self(vec![brief]), vec![with])),
             }
         }
         rows
@@ -69,36 +78,45 @@ impl Briefs {
     pub fn all(&self) -> &[Brief] {
         &self.0
     }
+
+    fn packed(&self) -> std::io::Result<Zeroizing<Vec<u8>>> {
+        let mut plain = Zeroizing::new(Vec::with_capacity(self.0.len() * BRIEF_BYTES));
+        serde_json::to_writer(&mut *plain, self)?;
+        zstd::bulk::compress(&plain, LEVEL).map(Zeroizing::new)
+    }
 }
 
+/// A row begins with this; how many it holds follows.
 fn key_of(tenant: &TenantId, first: &ContactId) -> Vec<u8> {
     keys::tenant(tenant, Table::Brief, &first.to_bytes())
 }
 
-fn home_key(first: &ContactId) -> Vec<u8> {
-    keys::platform(Table::BriefHome, &first.to_bytes())
+fn home_key(first: &[u8]) -> Vec<u8> {
+    keys::platform(Table::BriefHome, first)
 }
 
-/// The keys of the rows that may hold an id; `key` makes one of a row's first.
+/// How many contacts a row holds, by its key.
+fn held_by(key: &[u8]) -> u64 {
+    key.last().map_or(0, |count| u64::from(*count))
+}
+
+/// The rows that may hold an id; `key` makes one of a row's first.
 fn about(id: &ContactId, key: impl Fn(&ContactId) -> Vec<u8>) -> Range {
     let mut to = key(id);
-    to.push(0);
+    to.push(u8::MAX);
     Range { from: key(&ContactId::first_at(id.arrived_ms().saturating_sub(SPAN_MS))), to }
 }
 
 /// Puts a row, packed: its contacts are much alike, and sealed they would not pack any more.
 pub(crate) fn put(steps: &mut Steps, tenant: &TenantId, row: &Briefs) {
     let first = row.first();
-    let key = key_of(tenant, &first);
-    let packed = in_plain(row).map_err(|error| error.to_string()).and_then(|plain| {
-        let packed = zstd::bulk::compress(&plain, LEVEL).map_err(|error| error.to_string());
-        packed.map(Zeroizing::new)
-    });
-    match packed {
+    let mut key = key_of(tenant, &first);
+    key.push(u8::try_from(row.0.len()).unwrap_or(u8::MAX));
+    match row.packed() {
         Ok(plain) => {
             let sealing = Sealing::Of(tenant.clone());
             steps.push(Step::Put { key, plain, sealing, expect: Expect::Absent, owner_in_front: false });
-            steps.put(home_key(&first), tenant, Sealing::None, Expect::Anything);
+            steps.put(home_key(&first.to_bytes()), tenant, Sealing::None, Expect::Anything);
         }
         Err(error) => steps.refuse(&key, &error),
     }
@@ -106,40 +124,48 @@ pub(crate) fn put(steps: &mut Steps, tenant: &TenantId, row: &Briefs) {
 
 impl TenantStore {
     /// A contact that is kept in brief.
-    pub async fn brief(&self, id: &ContactId) -> Result<Option<Brief>, StoreFault> {
-        let mut range = about(id, |first| self.brief_key(first));
+    pub async fn brief(&self, id: &ContactId) -> Result<Option<Found<Brief>>, StoreFault> {
+        let mut range = about(id, |first| key_of(&self.id, first));
         loop {
-            let step = self.newest_briefs(&range).await?;
+            let step = self.newest_briefs(&mut range, None).await?;
             let was_last = step.len() < STEP;
-            for found in step {
-                range = range.before(self.brief_key(&found.row.first()));
-                if let Some(brief) = found.row.0.into_iter().find(|brief| brief.contact.id == *id) {
-                    return Ok(Some(brief));
-                }
+            let mut all = step.into_iter().flat_map(|Found { row, revision }| row.0.into_iter().map(move |row| Found { row, revision }));
+            match all.find(|found| found.row.contact.id == *id) {
+                Some(found) => return Ok(Some(found)),
+                None if was_last => return Ok(None),
+                None => tokio::task::yield_now().await,
             }
-            if was_last {
-                return Ok(None);
-            }
-            tokio::task::yield_now().await;
         }
     }
 
-    /// How many rows of contacts in brief are kept. Reads all of their keys.
+    /// How many contacts are kept in brief. Reads all of their rows, and opens none.
     pub async fn briefs_kept(&self) -> Result<u64, StoreFault> {
-        let range = self.brief_range(None, None);
-        Ok(self.shared.rows.scan(&range.from, &range.to, usize::MAX, false).await?.len() as u64)
+        let mut range = self.range(Table::Brief, &[]);
+        let mut kept = 0;
+        loop {
+            let page = self.shared.rows.scan(&range.from, &range.to, KEYS_STEP, false).await?;
+            let Some((last, _)) = page.last() else { return Ok(kept) };
+            range = range.after(last);
+            kept += page.iter().map(|(key, _)| held_by(key)).sum::<u64>();
+        }
     }
 
-    /// Removes at most `most` rows, the oldest, of those whose contacts arrived before `before`. Says how many.
-    pub async fn forget_briefs(&self, most: usize, before: Moment) -> Result<u64, StoreFault> {
-        let range = self.brief_range(None, Some(&ContactId::first_at(before.saturating_sub(SPAN_MS))));
-        let page = self.shared.rows.scan(&range.from, &range.to, most.min(BATCH_WRITES_MAX / 2), false).await?;
-        let at = self.brief_range(None, None).from.len();
-        let removed = page.len() as u64;
-        let mut writes = Vec::with_capacity(page.len() * 2);
+    /// Removes some of the oldest rows, of those whose contacts arrived before `before`, until `most` contacts are gone or nearly so. Says
+    /// how many are; none where nothing more may go.
+    pub async fn forget_briefs(&self, most: u64, before: Moment) -> Result<u64, StoreFault> {
+        let end = key_of(&self.id, &ContactId::first_at(before.saturating_sub(SPAN_MS)));
+        let range = self.range(Table::Brief, &[]).before(end);
+        let page = self.shared.rows.scan(&range.from, &range.to, KEYS_STEP.min(BATCH_WRITES_MAX / 2), false).await?;
+        let at = keys::tenant(&self.id, Table::Brief, &[]).len();
+        let mut removed = 0;
+        let mut writes = Vec::new();
         for (key, _) in page {
-            let home = key.get(at..).map(|part| keys::platform(Table::BriefHome, part));
-            writes.extend(home.map(|key| Write::Delete { key, expect: Expect::Anything }));
+            if removed >= most {
+                break;
+            }
+            removed += held_by(&key);
+            let first = key.get(at..).and_then(|part| part.split_last());
+            writes.extend(first.map(|(_, first)| Write::Delete { key: home_key(first), expect: Expect::Anything }));
             writes.push(Write::Delete { key, expect: Expect::Anything });
         }
         if !writes.is_empty() {
@@ -148,114 +174,101 @@ impl TenantStore {
         Ok(removed)
     }
 
-    /// Puts those that fit into a page of a search, in their places.
-    pub(crate) async fn join_briefs(&self, query: &ContactQuery, page: &mut ContactPage) -> Result<(), StoreFault> {
+    /// A page of those that fit: newest first, with where it stopped.
+    pub(crate) async fn find_briefs(&self, query: &ContactQuery) -> Result<ContactPage, StoreFault> {
         let limit = query.limit.clamp(1, PAGE_MAX);
-        let end = query.cursor.or_else(|| query.to.map(ContactId::first_at));
-        let begin = page.next.or_else(|| query.from.map(ContactId::first_at)).unwrap_or_else(|| ContactId::first_at(0));
-        let (mut found, scanned, reached) = self.briefs_between(query, &begin, end.as_ref(), limit).await?;
-        page.scanned += scanned;
-        // What is older than where one of the two stopped is of the next page: the other may have something newer.
-        page.next = page.next.max(reached);
-        let all = &mut page.contacts;
-        all.append(&mut found);
-        all.retain(|found| page.next.is_none_or(|next| found.row.id >= next));
-        all.sort_by_key(|found| std::cmp::Reverse(found.row.id));
-        if all.len() > limit {
-            all.truncate(limit);
-            page.next = all.last().map(|found| found.row.id);
-        }
-        Ok(())
-    }
-
-    /// Those that fit, how many were looked at, and from which id on all were, where not all.
-    async fn briefs_between(
-        &self,
-        query: &ContactQuery,
-        begin: &ContactId,
-        end: Option<&ContactId>,
-        limit: usize,
-    ) -> Result<(Vec<Found<Contact>>, usize, Option<ContactId>), StoreFault> {
-        let from = ContactId::first_at(begin.arrived_ms().saturating_sub(SPAN_MS));
-        let mut range = self.brief_range(Some(&from), end);
-        let (mut found, mut newest): (Vec<Found<Contact>>, Option<ContactId>) = (Vec::new(), None);
-        let (mut scanned, mut rows) = (0, 0);
+        let (mut range, end) = self.brief_range(query);
+        let mut page = ContactPage { contacts: Vec::new(), next: None, scanned: 0 };
+        let (mut rows, mut newest) = (0, None);
         loop {
-            let step = self.newest_briefs(&range).await?;
+            let step = self.newest_briefs(&mut range, None).await?;
             let was_last = step.len() < STEP;
             for Found { row, revision } in step {
-                let first = row.first();
-                range = range.before(self.brief_key(&first));
-                (rows, scanned) = (rows + 1, scanned + row.0.len());
-                let of_page = row
-                    .0
-                    .into_iter()
-                    .map(|brief| brief.contact)
-                    .filter(|contact| contact.id >= *begin && end.is_none_or(|end| contact.id < *end) && query.holds(contact));
-                found.extend(of_page.map(|row| Found { row, revision }));
+                let first = row.first().arrived_ms();
+                (rows, page.scanned) = (rows + 1, page.scanned + row.0.len());
+                let fits = |contact: &Contact| query.holds(contact) && end.is_none_or(|end| contact.id < end);
+                let fitting = row.0.into_iter().map(|brief| brief.contact).filter(fits);
+                page.contacts.extend(fitting.map(|row| Found { row, revision }));
                 // Rows that were not read begin before this one, and reach so far behind its beginning.
-                let reached = ContactId::first_at(first.arrived_ms().saturating_add(SPAN_MS));
-                let newer = found.iter().filter(|found| found.row.id >= reached).count();
-                let is_full = newer >= limit;
+                let reached = ContactId::first_at(first.saturating_add(SPAN_MS));
+                let is_full = page.contacts.iter().filter(|found| found.row.id >= reached).count() >= limit;
                 // The next page reads again what lies between: one that gave nothing must be further on than that.
-                let moves = newest.get_or_insert(first).arrived_ms() >= first.arrived_ms().saturating_add(2 * SPAN_MS);
+                let moves = *newest.get_or_insert(first) >= first.saturating_add(2 * SPAN_MS);
                 if is_full || (rows >= ROWS_MAX && moves) {
-                    return Ok((found, scanned, Some(reached)));
+                    page.contacts.retain(|found| found.row.id >= reached);
+                    page.next = Some(reached);
+                    return Ok(page);
                 }
             }
             if was_last {
-                return Ok((found, scanned, None));
+                return Ok(page);
             }
             tokio::task::yield_now().await;
         }
     }
 
-    /// The newest [`STEP`] rows of a range.
-    async fn newest_briefs(&self, range: &Range) -> Result<Vec<Found<Briefs>>, StoreFault> {
-        let page = self.shared.rows.scan(&range.from, &range.to, STEP, true).await?;
-        if page.is_empty() {
-            return Ok(Vec::new());
+    /// Those with a provider's id, of the newest rows: all of them in one go, because they are few.
+    pub(crate) async fn briefs_of_call(&self, query: &ContactQuery, call_id: &str) -> Result<ContactPage, StoreFault> {
+        let (mut range, end) = self.brief_range(query);
+        let mut page = ContactPage { contacts: Vec::new(), next: None, scanned: 0 };
+        let wanted = serde_json::to_string(call_id).unwrap_or_default();
+        for _ in 0..LOOKED_THROUGH_MAX / STEP {
+            let step = self.newest_briefs(&mut range, Some(&wanted)).await?;
+            let was_last = step.len() < STEP;
+            for Found { row, revision } in step {
+                page.scanned += row.0.len();
+                let fits = |contact: &Contact| query.holds(contact) && end.is_none_or(|end| contact.id < end);
+                let fitting = row.0.into_iter().map(|brief| brief.contact).filter(fits);
+                page.contacts.extend(fitting.map(|row| Found { row, revision }));
+            }
+            if was_last {
+                break;
+            }
+            tokio::task::yield_now().await;
         }
+        Ok(page)
+    }
+
+    /// The newest [`STEP`] rows of a range, which then ends before them. One without the wanted text gives a row of none.
+    async fn newest_briefs(&self, range: &mut Range, wanted: Option<&str>) -> Result<Vec<Found<Briefs>>, StoreFault> {
+        let page = self.shared.rows.scan(&range.from, &range.to, STEP, true).await?;
+        let Some((oldest, _)) = page.last() else { return Ok(Vec::new()) };
+        range.to.clone_from(oldest);
         let held = self.shared.keyring.of(&self.id).await?;
         let open = |(key, kept): (Vec<u8>, Kept)| {
             let packed = held.key.open(&key, &kept.value)?;
-            let mut plain = Zeroizing::new(Vec::new());
+            let mut plain = Zeroizing::new(Vec::with_capacity(BRIEF_MAX * BRIEF_BYTES));
             let unpacking = zstd::Decoder::new(packed.as_slice()).and_then(|packed| packed.take(OPENED_BYTES_MAX).read_to_end(&mut plain));
             unpacking.map_err(|error| unreadable(&key, &error.to_string()))?;
-            let row = serde_json::from_slice(&plain).map_err(|error| unreadable(&key, &misfit(&error)))?;
+            let is_wanted = wanted.is_none_or(|wanted| plain.windows(wanted.len()).any(|part| part == wanted.as_bytes()));
+            let row = match is_wanted {
+                true => serde_json::from_slice(&plain).map_err(|error| unreadable(&key, &misfit(&error)))?,
+                false => Briefs(Vec::new()),
+            };
             Ok(Found { row, revision: kept.revision })
         };
         page.into_iter().map(open).collect()
     }
 
-    fn brief_key(&self, first: &ContactId) -> Vec<u8> {
-        key_of(&self.id, first)
-    }
-
-    fn brief_range(&self, from: Option<&ContactId>, to: Option<&ContactId>) -> Range {
+    /// The rows that may hold what a query asks for, and the id before which it asks.
+    fn brief_range(&self, query: &ContactQuery) -> (Range, Option<ContactId>) {
+        let end = query.cursor.into_iter().chain(query.to.map(ContactId::first_at)).min();
         let mut range = self.range(Table::Brief, &[]);
-        if let Some(from) = from {
-            range.from = self.brief_key(from);
+        if let Some(from) = query.from {
+            range.from = key_of(&self.id, &ContactId::first_at(from.saturating_sub(SPAN_MS)));
         }
-        match to {
-            Some(to) => range.before(self.brief_key(to)),
-            None => range,
+        match end {
+            Some(end) => (range.before(key_of(&self.id, &end)), Some(end)),
+            None => (range, None),
         }
     }
 }
 
 impl PlatformStore {
-    /// Whose contact in brief an id is.
-    pub async fn brief_home(&self, id: &ContactId) -> Result<Option<TenantId>, StoreFault> {
-        let range = about(id, home_key);
+    /// Whose contact in brief an id may be: who has some of that moment.
+    pub async fn brief_homes(&self, id: &ContactId) -> Result<BTreeSet<TenantId>, StoreFault> {
+        let range = about(id, |first| home_key(&first.to_bytes()));
         let homes = self.shared.rows.scan(&range.from, &range.to, HOMES_MAX, true).await?;
-        let tenants: BTreeSet<TenantId> = homes.iter().filter_map(|(_, kept)| serde_json::from_slice(&kept.value).ok()).collect();
-        for tenant in tenants {
-            let scope = TenantStore { shared: Arc::clone(&self.shared), id: tenant };
-            if scope.brief(id).await?.is_some() {
-                return Ok(Some(scope.id));
-            }
-        }
-        Ok(None)
+        Ok(homes.iter().filter_map(|(_, kept)| serde_json::from_slice(&kept.value).ok()).collect())
     }
 }

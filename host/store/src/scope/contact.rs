@@ -128,18 +128,53 @@ impl TenantStore {
         Ok(turns)
     }
 
-    /// A page of contacts that fit, those in brief among them.
-    pub async fn find_contacts(&self, query: &ContactQuery) -> Result<ContactPage, StoreFault> {
-        if let Some(call_id) = query.call_id.as_deref().filter(|_| query.cursor.is_none())
-            && let Some(mut contacts) = self.calls_of_that_id(call_id).await?
-        {
-            let scanned = contacts.len();
-            contacts.retain(|found| query.holds(&found.row));
-            return Ok(ContactPage { contacts, next: None, scanned });
+    /// A contact with its trail, whole or in brief.
+    pub async fn story(&self, id: &ContactId) -> Result<Option<(Found<Contact>, Vec<Turn>)>, StoreFault> {
+        if let Some(found) = self.contact(id).await? {
+            return Ok(Some((found, self.turns(id).await?)));
         }
-        let mut page = self.find_whole(query).await?;
-        self.join_briefs(query, &mut page).await?;
+        let brief = self.brief(id).await?;
+        Ok(brief.map(|Found { row, revision }| (Found { row: row.contact, revision }, vec![row.turn])))
+    }
+
+    /// A page of contacts that fit, those in brief in their places.
+    pub async fn find_contacts(&self, query: &ContactQuery) -> Result<ContactPage, StoreFault> {
+        let limit = query.limit.clamp(1, PAGE_MAX);
+        let (mut page, whole) = match &query.call_id {
+            Some(call_id) if query.cursor.is_none() => {
+                let briefs = self.briefs_of_call(query, call_id).await?;
+                (briefs, self.call(query, call_id).await?)
+            }
+            // The first page gave all of those in brief.
+            Some(_) => return self.find_whole(query).await,
+            None => {
+                let briefs = self.find_briefs(query).await?;
+                // What is older than where one of the two stops is of the next page: the other may have something newer.
+                let from = briefs.next.map(ContactId::arrived_ms).max(query.from);
+                let whole = self.find_whole(&ContactQuery { from, ..query.clone() }).await?;
+                (briefs, whole)
+            }
+        };
+        page.scanned += whole.scanned;
+        page.next = page.next.max(whole.next);
+        page.contacts.extend(whole.contacts);
+        page.contacts.sort_by_key(|found| std::cmp::Reverse(found.row.id));
+        if query.call_id.is_none() {
+            page.contacts.retain(|found| page.next.is_none_or(|next| found.row.id >= next));
+        }
+        if page.contacts.len() > limit {
+            page.contacts.truncate(limit);
+            page.next = page.contacts.last().map(|found| found.row.id);
+        }
         Ok(page)
+    }
+
+    /// The calls of a provider's id, by the index; where that does not say all, by looking.
+    async fn call(&self, query: &ContactQuery, call_id: &str) -> Result<ContactPage, StoreFault> {
+        let Some(mut contacts) = self.calls_of_that_id(call_id).await? else { return self.find_whole(query).await };
+        let scanned = contacts.len();
+        contacts.retain(|found| query.holds(&found.row));
+        Ok(ContactPage { contacts, next: None, scanned })
     }
 
     /// Those that are kept one by one.

@@ -11,11 +11,15 @@ fn brief(tenant: &str, at: u64, nth: u8) -> Brief {
 }
 
 async fn keep(scope: &TenantStore, briefs: Vec<Brief>) -> usize {
-    let rows = Briefs::rows_of(briefs);
+    let rows = rows_of(briefs);
     for row in &rows {
         scope.change().briefs(row).commit().await.unwrap();
     }
     rows.len()
+}
+
+fn rows_of(briefs: Vec<Brief>) -> Vec<Briefs> {
+    Briefs::rows_of(briefs.into_iter().map(|brief| (brief, ())).collect()).into_iter().map(|(row, _)| row).collect()
 }
 
 /// All pages, one after the other.
@@ -34,13 +38,13 @@ async fn all(scope: &TenantStore, query: ContactQuery) -> Vec<ContactId> {
 }
 
 #[test]
-fn a_row_holds_a_bounded_number_of_contacts_that_arrived_within_a_second() {
-    let rows = Briefs::rows_of((0..60).rev().map(|nth| brief("acme", 1_000, nth)).collect());
+fn a_row_holds_a_bounded_number_of_contacts_that_arrived_within_a_moment() {
+    let rows = rows_of((0..60).rev().map(|nth| brief("acme", 1_000, nth)).collect());
     assert_eq!(rows.iter().map(|row| row.all().len()).collect::<Vec<_>>(), [BRIEF_MAX, BRIEF_MAX, 10]);
     assert!(rows.iter().flat_map(|row| row.all()).is_sorted_by_key(|brief| brief.contact.id));
-    let apart = Briefs::rows_of(vec![brief("acme", 9_000, 1), brief("acme", 8_000, 2), brief("acme", 8_999, 3)]);
+    let apart = rows_of(vec![brief("acme", 9_000, 1), brief("acme", 8_000, 2), brief("acme", 8_249, 3)]);
     assert_eq!(apart.iter().map(Briefs::first).map(ContactId::arrived_ms).collect::<Vec<_>>(), [8_000, 9_000]);
-    assert!(Briefs::rows_of(Vec::new()).is_empty());
+    assert!(rows_of(Vec::new()).is_empty());
 }
 
 #[tokio::test]
@@ -50,16 +54,18 @@ async fn a_contact_in_brief_is_found_by_its_id_and_its_tenant_by_it() {
     // Rows of one tenant that overlap, and a neighbour's between them.
     for nth in 0..40_u8 {
         let at = 5_000 + u64::from(nth) * 17;
-        keep(&acme, vec![brief("acme", at, nth), brief("acme", at + 900, nth + 100)]).await;
+        keep(&acme, vec![brief("acme", at, nth), brief("acme", at + 240, nth + 100)]).await;
         keep(&bolt, vec![brief("bolt", at + 1, nth)]).await;
     }
-    let wanted = brief("acme", 5_000 + 17 * 3 + 900, 103);
-    assert_eq!(acme.brief(&wanted.contact.id).await.unwrap(), Some(wanted.clone()));
+    let wanted = brief("acme", 5_000 + 17 * 3 + 240, 103);
+    assert_eq!(acme.brief(&wanted.contact.id).await.unwrap().map(|found| found.row), Some(wanted.clone()));
     assert_eq!(bolt.brief(&wanted.contact.id).await.unwrap(), None);
-    assert_eq!(store.platform().brief_home(&wanted.contact.id).await.unwrap(), Some(id("acme")));
-    assert_eq!(store.platform().brief_home(&brief("bolt", 5_001, 0).contact.id).await.unwrap(), Some(id("bolt")));
-    let nobodys = brief("acme", 5_005, 250).contact.id;
-    assert_eq!((acme.brief(&nobodys).await.unwrap(), store.platform().brief_home(&nobodys).await.unwrap()), (None, None));
+    let story = acme.story(&wanted.contact.id).await.unwrap().map(|(found, turns)| (found.row, turns));
+    assert_eq!(story, Some((wanted.contact.clone(), vec![wanted.turn.clone()])));
+    let homes = store.platform().brief_homes(&wanted.contact.id).await.unwrap();
+    assert_eq!(homes.into_iter().collect::<Vec<_>>(), [id("acme"), id("bolt")]);
+    assert_eq!(acme.brief(&brief("acme", 5_005, 250).contact.id).await.unwrap(), None, "nobody's");
+    assert!(store.platform().brief_homes(&brief("acme", 1_000, 1).contact.id).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -74,7 +80,7 @@ async fn a_search_gives_whole_contacts_and_those_in_brief_in_one_order() {
         // Some seconds with many, in rows that overlap; some with none.
         for group in 0..(second % 5) * 3 {
             let briefs: Vec<Brief> =
-                (0..9).map(|nth| brief("acme", 10_000 + second * 1_000 + group * 60 + u64::from(nth) * 99, nth)).collect();
+                (0..9).map(|nth| brief("acme", 10_000 + second * 1_000 + group * 60 + u64::from(nth) * 25, nth)).collect();
             expected.extend(briefs.iter().map(|brief| brief.contact.id));
             keep(&scope, briefs).await;
         }
@@ -87,8 +93,11 @@ async fn a_search_gives_whole_contacts_and_those_in_brief_in_one_order() {
     let (from, to) = (Some(14_250), Some(19_700));
     let between: Vec<ContactId> = expected.iter().copied().filter(|id| (14_250..19_700).contains(&id.arrived_ms())).collect();
     assert_eq!(all(&scope, ContactQuery { from, to, limit: 50, ..ContactQuery::default() }).await, between);
-    let named = ContactQuery { call_id: Some("CA18000-0".to_owned()), limit: 50, ..ContactQuery::default() };
-    assert!(all(&scope, named).await.iter().all(|id| id.arrived_ms() == 18_000));
+    let named = |call_id: &str| ContactQuery { call_id: Some(call_id.to_owned()), limit: 50, ..ContactQuery::default() };
+    for (call_id, at) in [("CA18000-0", 18_000), ("CA11500-1", 11_500), ("CA18025-1", 18_025)] {
+        assert_eq!(all(&scope, named(call_id)).await.iter().map(|id| id.arrived_ms()).collect::<Vec<_>>(), [at], "{call_id}");
+    }
+    assert!(all(&scope, named("CA18000")).await.is_empty());
 }
 
 #[tokio::test]
@@ -97,7 +106,7 @@ async fn many_rows_in_one_moment_are_searched_to_their_end() {
     let scope = store.tenant(&id("acme"));
     // More rows than a page opens, so near one another that most may reach behind others, and then some that are far away.
     for nth in 0..450_u64 {
-        keep(&scope, vec![brief("acme", 50_000 + nth * 3, 1)]).await;
+        keep(&scope, vec![brief("acme", 50_000 + nth, 1)]).await;
     }
     for second in 1..=250 {
         keep(&scope, vec![brief("acme", 60_000 + second * 1_000, 1)]).await;
@@ -114,16 +123,16 @@ async fn rows_go_the_oldest_first_and_leave_nothing() {
     let store = store().await;
     let scope = store.tenant(&id("acme"));
     for second in 1..=9_u64 {
-        keep(&scope, vec![brief("acme", second * 10_000, 1), brief("acme", second * 10_000 + 999, 2)]).await;
+        keep(&scope, vec![brief("acme", second * 10_000, 1), brief("acme", second * 10_000 + 249, 2)]).await;
     }
     keep(&store.tenant(&id("bolt")), vec![brief("bolt", 1_000, 1)]).await;
-    assert_eq!(scope.briefs_kept().await.unwrap(), 9);
-    assert_eq!(scope.forget_briefs(usize::MAX, 30_500).await.unwrap(), 2, "one whose last contact is younger stays");
-    assert_eq!(scope.forget_briefs(3, u64::MAX).await.unwrap(), 3);
+    assert_eq!(scope.briefs_kept().await.unwrap(), 18);
+    assert_eq!(scope.forget_briefs(u64::MAX, 30_200).await.unwrap(), 4, "one whose last contact is younger stays");
+    assert_eq!(scope.forget_briefs(5, u64::MAX).await.unwrap(), 6, "rows go as a whole");
     let left = all(&scope, ContactQuery { limit: 50, ..ContactQuery::default() }).await;
     assert_eq!((left.len(), left.last().map(|id| id.arrived_ms())), (8, Some(60_000)));
-    assert_eq!(store.platform().brief_home(&brief("acme", 10_000, 1).contact.id).await.unwrap(), None);
-    assert_eq!(scope.forget_briefs(usize::MAX, u64::MAX).await.unwrap(), 4);
+    assert!(store.platform().brief_homes(&brief("acme", 10_000, 1).contact.id).await.unwrap().is_empty());
+    assert_eq!(scope.forget_briefs(u64::MAX, u64::MAX).await.unwrap(), 8);
     let rows = store.shared.rows.scan(&[0], &[0xff], usize::MAX, false).await.unwrap();
     let left = rows.iter().filter(|(key, _)| crate::in_words(key).starts_with("contacts in brief")).count();
     assert_eq!(left, 2, "the neighbour's alone");
@@ -143,7 +152,7 @@ async fn what_is_kept_in_brief_is_sealed_and_goes_with_its_tenant() {
         );
     }
     store.platform().erase(&id("acme")).await.unwrap();
-    assert_eq!(store.platform().brief_home(&gone.contact.id).await.unwrap(), None);
+    assert!(store.platform().brief_homes(&gone.contact.id).await.unwrap().is_empty());
     let rows = store.shared.rows.scan(&[0], &[0xff], usize::MAX, false).await.unwrap();
     assert!(!rows.iter().any(|(key, _)| crate::in_words(key).starts_with("contacts in brief")));
 }

@@ -72,7 +72,7 @@ fn instead(action: &Action, who: &str, lesser: &mut Vec<String>) -> Vec<Action> 
     match action {
         Action::Transfer(transfer) => vec![Action::Transfer(to_one_place(transfer, lesser))],
         Action::Enqueue(enqueue) => {
-            if enqueue.maximum_wait_ms.is_some() || !enqueue.overflow.is_empty() || enqueue.announce_every_ms.is_some() {
+            if enqueue.notify || enqueue.maximum_wait_ms.is_some() || !enqueue.overflow.is_empty() || enqueue.announce_every_ms.is_some() {
                 lesser.push("enqueue: the caller waits without announcements and for as long as it takes".to_owned());
             }
             vec![action.clone()]

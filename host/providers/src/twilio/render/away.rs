@@ -39,6 +39,9 @@ impl Page<'_> {
             self.note("enqueue", "whether maximum-wait is over is looked at each time the hold music ends");
         }
         if let Some(workflow) = given.filter(|id| self.dialect.has_workflows && is_sid("WW", id)) {
+            if self.alone {
+                self.note("enqueue", "the task names no contact");
+            }
             attributes.push(("workflowSid", workflow));
             self.markup.begin("Enqueue", &attributes);
             let priority = enqueue.priority.map(|priority| priority.to_string());

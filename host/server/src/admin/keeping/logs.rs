@@ -52,7 +52,7 @@ async fn past(app: &App, inside: &Inside, contact: Option<ContactId>, flow: Opti
     };
     let mut lines = Vec::new();
     for id in ids {
-        let turns = inside.store.turns(&id).await.map_err(unread)?;
+        let turns = inside.store.story(&id).await.map_err(unread)?.map(|(_, turns)| turns).unwrap_or_default();
         lines.extend(turns.iter().filter(|turn| flow.as_ref().is_none_or(|flow| turn.flow == *flow)).flat_map(lines_of));
     }
     reply::plain(json!({ "items": lines, "next": null, "lost": 0 }))
