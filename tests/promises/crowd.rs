@@ -11,7 +11,7 @@ use jackfield_server::in_flight::Seat;
 use jackfield_tests::artifacts;
 use jackfield_tests::doors::{TOKEN, post_json, read};
 use jackfield_tests::line::{Call, Line};
-use jackfield_tests::platform::{Platform, Tenancy};
+use jackfield_tests::platform::{Operator, Platform, Tenancy};
 use serde_json::{Value, json};
 
 const NUMBER: &str = "+18005551234";
@@ -79,6 +79,15 @@ async fn found(platform: &Platform, call_id: &str) -> Value {
     panic!("{call_id} is not in the record")
 }
 
+/// What the command line prints for an operator.
+fn cli(platform: &Platform, words: &[&str]) -> String {
+    let mut command = std::process::Command::new(artifacts::binary().unwrap());
+    let Operator { admin_url, token, .. } = &platform.operator;
+    let output = command.args(words).args(["--tenant", "acme", "--server", admin_url, "--token", token]).output().unwrap();
+    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
 fn leads_back(document: &str) -> bool {
     document.contains("/hooks/")
 }
@@ -120,8 +129,16 @@ async fn of_many_that_are_turned_away_at_once_each_is_answered_alike_and_in_the_
     let metrics = platform.operator.api.get_text("/metrics", &[]).await.unwrap();
     assert!(metrics.contains(&format!("jackfield_events_in_brief_total {}\n", brief.len())), "{metrics}");
 
+    let (call, _) = brief[0];
+    let looked_for = cli(&platform, &["contacts", "find", "--call-id", &call.sid]);
+    assert!(looked_for.contains("+14155550100") && looked_for.contains("in brief"), "{looked_for}");
+    let id = found(&platform, &call.sid).await["contact"]["id"].as_str().unwrap().to_owned();
+    let explained = cli(&platform, &["explain", &id]);
+    assert!(explained.contains("overloaded") && explained.contains("it is kept in brief"), "{explained}");
+    let logs = platform.operator.api.get("/v1/tenants/acme/logs", &[("contact", &id), ("past", "1")]).await.unwrap().body;
+    assert_eq!(logs["items"][0]["contact"], id, "{logs}");
+
     // The end of one that is over changes nothing, and the same call again is a call like any other.
-    let call = &brief[0].0;
     assert_eq!(call.end().await.unwrap().status, 204);
     assert_eq!(found(&platform, &call.sid).await["contact"]["end_cause"], "turned-away");
     drop(seats);

@@ -31,8 +31,8 @@ pub const NAME: &str = "telnyx";
 /// applications TeXML was made; an owner who set a shorter one says so with the option.
 const DEADLINE_MS: u64 = crate::twilio::DEADLINE_MS;
 
-/// What Telnyx names otherwise, and what its documentation does not have: the noun `Client`, workflows, and a `Gather` that comes back with
-/// nothing. Its `Dial` rings for 5 to 120 seconds and lets two talk for one minute to four hours.
+/// What Telnyx names otherwise, and what its documentation does not have: the noun `Client`, workflows, a sound as `waitUrl`, and a `Gather`
+/// that comes back with nothing. Its `Dial` rings for 5 to 120 seconds and lets two talk for one minute to four hours.
 const TELNYX: Dialect = Dialect {
     name: NAME,
     called: "Telnyx",
@@ -40,6 +40,7 @@ const TELNYX: Dialect = Dialect {
     attestation,
     has_clients: false,
     has_workflows: false,
+    queues_play: false,
     tells_silence: false,
     ring_seconds: (5, 120),
     talk_seconds: (60, 14_400),

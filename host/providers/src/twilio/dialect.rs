@@ -25,6 +25,8 @@ pub(crate) struct Dialect {
     pub(crate) has_clients: bool,
     /// True where a queue may be a workflow that routes by skills.
     pub(crate) has_workflows: bool,
+    /// True where a queue plays a sound that it is given; else it is given a document.
+    pub(crate) queues_play: bool,
     /// True where a `Gather` is known to come back with nothing too. Else the next verb has to bring that.
     pub(crate) tells_silence: bool,
     /// For how many seconds a target may ring, at least and at most.
@@ -41,6 +43,7 @@ pub(crate) const TWILIO: Dialect = Dialect {
     attestation,
     has_clients: true,
     has_workflows: true,
+    queues_play: true,
     tells_silence: true,
     ring_seconds: (1, 600),
     talk_seconds: (1, 14_400),

@@ -118,8 +118,8 @@ impl Compiler {
         };
         let Ok(answer) = answer else {
             // What only computes would have used up its processor time before: it had too little of one, and that says nothing of it.
-            let told = format!("it was stopped after {} s: the machine is too busy to compile, or it hangs", wall.as_secs());
-            return Err(RuntimeFault::Compiler(told));
+            let told = format!("the compiler was stopped after {} s: the machine is too busy; try again later", wall.as_secs());
+            return Ok(Compiled::Refused { refusal: Refusal::new(Code::Busy, told), killed: false });
         };
         let Answer { status, complaint } = answer.map_err(|error| fault("talking to it", &error))?;
         if draft.bytes() > ARTIFACT_BYTES_MAX {

@@ -96,7 +96,7 @@ async fn a_compiler_that_does_not_end_is_stopped_with_all_that_it_started() {
     let limits = ChildLimits { wall: Duration::from_millis(300), ..ChildLimits::standard() };
     let (workshop, _directory) = workshop(written(script.path(), &text), limits).await;
     match make(&workshop, component("(func)")).await {
-        Err(LoadError::Fault(fault)) => assert!(fault.to_string().contains("stopped after"), "{fault}"),
+        Err(LoadError::Refused(refusal)) => assert!(refusal.code == Code::Busy && refusal.detail.contains("stopped after"), "{refusal}"),
         other => panic!("{other:?}"),
     }
     assert!(workshop.artifacts.poisoned().unwrap().is_empty(), "a component is condemned for a machine that is busy");

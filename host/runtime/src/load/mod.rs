@@ -8,7 +8,7 @@ pub(crate) mod prepared;
 pub(crate) mod shelf;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use jackfield_domain::flow::plugin::SlotClass;
@@ -22,7 +22,7 @@ use crate::compile::board::{Board, Job, Phase};
 use crate::compile::queue::Purpose;
 use crate::compile::workshop::Workshop;
 use crate::load::prepared::{GuestEngine, Prepared};
-use crate::load::shelf::{Key, Shelf};
+use crate::load::shelf::{Key, LEFT_ALONE, Shelf};
 use crate::runtime::RuntimeFault;
 
 /// Why a version cannot be loaded.
@@ -69,11 +69,12 @@ impl Loader {
                 if let Some(why) = place.failed() {
                     return Err(RuntimeFault::Artifact { digest: key.0, why }.into());
                 }
+                let began = Instant::now();
                 let fetched = loader.fetch(key, &tenant).await;
                 match &fetched {
                     Ok(_) => {}
-                    // Nothing was tried: the next call asks again.
-                    Err(LoadError::Refused(refusal)) if refusal.code == Code::Busy => {}
+                    // Nothing was tried: the next call asks again. What took so long was a compiler that found no processor.
+                    Err(LoadError::Refused(refusal)) if refusal.code == Code::Busy && began.elapsed() < LEFT_ALONE => {}
                     Err(error) => place.fail(error.to_string()),
                 }
                 fetched

@@ -20,7 +20,7 @@ pub(crate) type Key = (Digest, SlotClass);
 
 /// How long a version that could not be loaded is left alone: trying costs a compiler's run at worst, and whatever is mended
 /// by hand can wait that long.
-const LEFT_ALONE: Duration = Duration::from_secs(30);
+pub(crate) const LEFT_ALONE: Duration = Duration::from_secs(30);
 
 /// A place for one version, filled by whoever needs it first.
 #[derive(Default)]

@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::extract::State;
-use jackfield_domain::contact::Moment;
+use jackfield_domain::contact::{Contact, Moment};
 use jackfield_domain::id::{ContactId, FlowName};
 use jackfield_domain::refusal::{Code, Refusal};
 use jackfield_domain::tenant::address::{Address, e164};
-use jackfield_store::{ContactPage, ContactQuery, StoreFault, TenantStore};
+use jackfield_domain::trail::Turn;
+use jackfield_store::{ContactPage, ContactQuery, Found, StoreFault, TenantStore};
 use serde_json::json;
 
 use super::door::guard::{self, Asked, Inside};
@@ -37,13 +38,33 @@ pub(crate) async fn find(State(app): State<Arc<App>>, inside: Inside) -> Answer 
 /// Looks behind calls: a page opens thousands of rows, and on the threads that answer calls each search took a core from them.
 pub(crate) async fn searched(app: &App, store: &TenantStore, query: &ContactQuery) -> Result<ContactPage, Problem> {
     let (store, query) = (store.clone(), query.clone());
+    behind(app, async move { store.find_contacts(&query).await }).await
+}
+
+/// A contact with its trail, whole or in brief. What is packed is unpacked behind calls as well.
+pub(crate) async fn story(app: &App, store: &TenantStore, id: ContactId) -> Result<Option<(Found<Contact>, Vec<Turn>)>, Problem> {
+    if let Some(found) = store.contact(&id).await.map_err(unread)? {
+        return Ok(Some((found, store.turns(&id).await.map_err(unread)?)));
+    }
+    let store = store.clone();
+    let brief = behind(app, async move {
+        match store.brief(&id).await {
+            // Its rows are going just now.
+            Err(StoreFault::Erased(_)) => Ok(None),
+            brief => brief,
+        }
+    });
+    Ok(brief.await?.map(|Found { row, revision }| (Found { row: row.contact, revision }, vec![row.turn])))
+}
+
+async fn behind<T: Send + 'static>(app: &App, work: impl Future<Output = Result<T, StoreFault>> + Send + 'static) -> Result<T, Problem> {
     // It is never closed.
     let place = Arc::clone(&app.searches).acquire_owned().await.map_err(|closed| Problem::Broke(closed.to_string()))?;
-    let searching = app.runtime.spawn_behind(move || {
+    let working = app.runtime.spawn_behind(move || {
         let _place = place;
-        tokio::runtime::Handle::current().block_on(store.find_contacts(&query))
+        tokio::runtime::Handle::current().block_on(work)
     });
-    searching.await.map_err(|ended| Problem::Broke(format!("the search ended: {ended}")))?.map_err(unread)
+    working.await.map_err(|ended| Problem::Broke(format!("the search ended: {ended}")))?.map_err(unread)
 }
 
 /// The question that a query's parameters ask.
@@ -82,9 +103,9 @@ fn read(given: &BTreeMap<&str, &str>, zone: &str) -> Result<ContactQuery, Proble
     }
 }
 
-pub(crate) async fn show(inside: Inside) -> Answer {
+pub(crate) async fn show(State(app): State<Arc<App>>, inside: Inside) -> Answer {
     inside.asked.no_query()?;
-    whole(&inside.store, inside.asked.part("contact")?, &inside.tenant.zone).await
+    whole(&app, &inside.store, inside.asked.part("contact")?, &inside.tenant.zone).await
 }
 
 /// The same where only the contact is known; whose it is must be reached like anything else.
@@ -100,7 +121,7 @@ pub(crate) async fn show_anywhere(State(app): State<Arc<App>>, asked: Asked) -> 
     };
     for home in homes {
         match asked.principal.tenant(&app, &home).await {
-            Ok(tenant) => match whole(&app.store.tenant(&home), id, &tenant.row.zone).await {
+            Ok(tenant) => match whole(&app, &app.store.tenant(&home), id, &tenant.row.zone).await {
                 Err(Problem::Refused(_)) => {}
                 answer => return answer,
             },
@@ -111,12 +132,8 @@ pub(crate) async fn show_anywhere(State(app): State<Arc<App>>, asked: Asked) -> 
     Err(none())
 }
 
-async fn whole(store: &TenantStore, id: ContactId, zone: &str) -> Answer {
-    let found = match store.story(&id).await {
-        // Its rows are going just now.
-        Err(StoreFault::Erased(_)) => None,
-        story => story.map_err(unread)?,
-    };
+async fn whole(app: &App, store: &TenantStore, id: ContactId, zone: &str) -> Answer {
+    let found = story(app, store, id).await?;
     let (found, turns) = found.ok_or_else(|| Problem::not_found("contact", &id))?;
     reply::plain(json!({ "contact": found.row, "turns": turns, "zone": zone, "revision": found.revision }))
 }

@@ -5,8 +5,8 @@
 //! them, where it can be done, gets an answer that stands alone, and leaves a contact that is over with the one entry of its trail, many
 //! in one row. Usage, metrics and followers hear of each. Decision 34 says what is given up, and why nothing else is.
 //!
-//! It must not give anybody less than they would have heard: where the default route leads back to us, or `render_alone` says that
-//! something is done in a lesser way because nobody is there, the contact is kept whole.
+//! It must not take away what a default route asks or promises: where it leads back to us, or `render_alone` says that something is done in a
+//! lesser way because nobody is there, the contact is kept whole.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -14,7 +14,7 @@ use jackfield_domain::contact::{Contact, Moment};
 use jackfield_domain::id::{ContactId, TenantId};
 use jackfield_domain::ports::rows::{BATCH_WRITES_MAX, Batch, Expect, Kept, Write};
 use jackfield_domain::trail::Brief;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::TenantStore;
@@ -42,13 +42,13 @@ const STEP: usize = 4;
 const KEYS_STEP: usize = 200;
 /// Rows that a page of a search opens: as many contacts as it opens of those that are kept one by one.
 const ROWS_MAX: usize = 200;
-/// Rows that are looked through for a provider's id, the newest first: half a second of a core, and as many contacts as most plans keep.
-const LOOKED_THROUGH_MAX: usize = 8_000;
+/// Contacts that one page of a search by the provider's id looks through: half a second of a core, a whole one where each has a row of its own.
+const LOOKED_THROUGH_MAX: usize = 100_000;
 /// Rows of all tenants that one moment can have; an id that is not among them is nobody's.
 const HOMES_MAX: usize = 1_024;
 
 /// What one row holds: at least one, in order of arrival.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Briefs(Vec<Brief>);
 
 impl Briefs {
@@ -122,20 +122,27 @@ pub(crate) fn put(steps: &mut Steps, tenant: &TenantId, row: &Briefs) {
     }
 }
 
+/// A row as it was read.
+struct Opened {
+    first: ContactId,
+    /// By its key, whether or not it was unpacked.
+    count: usize,
+    contacts: Vec<Brief>,
+    revision: u64,
+}
+
 impl TenantStore {
     /// A contact that is kept in brief.
     pub async fn brief(&self, id: &ContactId) -> Result<Option<Found<Brief>>, StoreFault> {
         let mut range = about(id, |first| key_of(&self.id, first));
-        loop {
-            let step = self.newest_briefs(&mut range, None).await?;
-            let was_last = step.len() < STEP;
-            let mut all = step.into_iter().flat_map(|Found { row, revision }| row.0.into_iter().map(move |row| Found { row, revision }));
-            match all.find(|found| found.row.contact.id == *id) {
-                Some(found) => return Ok(Some(found)),
-                None if was_last => return Ok(None),
-                None => tokio::task::yield_now().await,
+        // Nearly always it is in the newest that begins before it.
+        while let Some(Opened { contacts, revision, .. }) = self.newest_briefs(&mut range, 1, None).await?.pop() {
+            if let Some(row) = contacts.into_iter().find(|brief| brief.contact.id == *id) {
+                return Ok(Some(Found { row, revision }));
             }
+            tokio::task::yield_now().await;
         }
+        Ok(None)
     }
 
     /// How many contacts are kept in brief. Reads all of their rows, and opens none.
@@ -174,27 +181,29 @@ impl TenantStore {
         Ok(removed)
     }
 
-    /// A page of those that fit: newest first, with where it stopped.
+    /// A page of those that fit: newest first, with where it stopped. Where a provider's id is asked for it looks through many more, because
+    /// hardly any fits, and what does not hold the id need not be read.
     pub(crate) async fn find_briefs(&self, query: &ContactQuery) -> Result<ContactPage, StoreFault> {
         let limit = query.limit.clamp(1, PAGE_MAX);
+        let wanted = query.call_id.as_ref().and_then(|call_id| serde_json::to_string(call_id).ok());
         let (mut range, end) = self.brief_range(query);
         let mut page = ContactPage { contacts: Vec::new(), next: None, scanned: 0 };
-        let (mut rows, mut newest) = (0, None);
+        let (mut rows, mut looked_through, mut newest) = (0, 0, None);
         loop {
-            let step = self.newest_briefs(&mut range, None).await?;
+            let step = self.newest_briefs(&mut range, STEP, wanted.as_deref()).await?;
             let was_last = step.len() < STEP;
-            for Found { row, revision } in step {
-                let first = row.first().arrived_ms();
-                (rows, page.scanned) = (rows + 1, page.scanned + row.0.len());
+            for Opened { first, count, contacts, revision } in step {
+                (rows, looked_through, page.scanned) = (rows + 1, looked_through + count, page.scanned + contacts.len());
                 let fits = |contact: &Contact| query.holds(contact) && end.is_none_or(|end| contact.id < end);
-                let fitting = row.0.into_iter().map(|brief| brief.contact).filter(fits);
+                let fitting = contacts.into_iter().map(|brief| brief.contact).filter(fits);
                 page.contacts.extend(fitting.map(|row| Found { row, revision }));
                 // Rows that were not read begin before this one, and reach so far behind its beginning.
-                let reached = ContactId::first_at(first.saturating_add(SPAN_MS));
+                let reached = ContactId::first_at(first.arrived_ms().saturating_add(SPAN_MS));
                 let is_full = page.contacts.iter().filter(|found| found.row.id >= reached).count() >= limit;
                 // The next page reads again what lies between: one that gave nothing must be further on than that.
-                let moves = *newest.get_or_insert(first) >= first.saturating_add(2 * SPAN_MS);
-                if is_full || (rows >= ROWS_MAX && moves) {
+                let moves = newest.get_or_insert(first).arrived_ms() >= first.arrived_ms().saturating_add(2 * SPAN_MS);
+                let is_long = if wanted.is_some() { looked_through >= LOOKED_THROUGH_MAX } else { rows >= ROWS_MAX };
+                if is_full || (is_long && moves) {
                     page.contacts.retain(|found| found.row.id >= reached);
                     page.next = Some(reached);
                     return Ok(page);
@@ -207,45 +216,26 @@ impl TenantStore {
         }
     }
 
-    /// Those with a provider's id, of the newest rows: all of them in one go, because they are few.
-    pub(crate) async fn briefs_of_call(&self, query: &ContactQuery, call_id: &str) -> Result<ContactPage, StoreFault> {
-        let (mut range, end) = self.brief_range(query);
-        let mut page = ContactPage { contacts: Vec::new(), next: None, scanned: 0 };
-        let wanted = serde_json::to_string(call_id).unwrap_or_default();
-        for _ in 0..LOOKED_THROUGH_MAX / STEP {
-            let step = self.newest_briefs(&mut range, Some(&wanted)).await?;
-            let was_last = step.len() < STEP;
-            for Found { row, revision } in step {
-                page.scanned += row.0.len();
-                let fits = |contact: &Contact| query.holds(contact) && end.is_none_or(|end| contact.id < end);
-                let fitting = row.0.into_iter().map(|brief| brief.contact).filter(fits);
-                page.contacts.extend(fitting.map(|row| Found { row, revision }));
-            }
-            if was_last {
-                break;
-            }
-            tokio::task::yield_now().await;
-        }
-        Ok(page)
-    }
-
-    /// The newest [`STEP`] rows of a range, which then ends before them. One without the wanted text gives a row of none.
-    async fn newest_briefs(&self, range: &mut Range, wanted: Option<&str>) -> Result<Vec<Found<Briefs>>, StoreFault> {
-        let page = self.shared.rows.scan(&range.from, &range.to, STEP, true).await?;
+    /// The newest rows of a range, which then ends before them. One without the wanted text gives no contacts.
+    async fn newest_briefs(&self, range: &mut Range, most: usize, wanted: Option<&str>) -> Result<Vec<Opened>, StoreFault> {
+        let page = self.shared.rows.scan(&range.from, &range.to, most, true).await?;
         let Some((oldest, _)) = page.last() else { return Ok(Vec::new()) };
         range.to.clone_from(oldest);
         let held = self.shared.keyring.of(&self.id).await?;
+        let at = keys::tenant(&self.id, Table::Brief, &[]).len();
         let open = |(key, kept): (Vec<u8>, Kept)| {
+            let first = key.get(at..).and_then(|part| part.first_chunk::<16>()).map(|id| ContactId::from_bytes(*id));
+            let first = first.ok_or_else(|| unreadable(&key, "its key has another shape"))?;
             let packed = held.key.open(&key, &kept.value)?;
             let mut plain = Zeroizing::new(Vec::with_capacity(BRIEF_MAX * BRIEF_BYTES));
             let unpacking = zstd::Decoder::new(packed.as_slice()).and_then(|packed| packed.take(OPENED_BYTES_MAX).read_to_end(&mut plain));
             unpacking.map_err(|error| unreadable(&key, &error.to_string()))?;
             let is_wanted = wanted.is_none_or(|wanted| plain.windows(wanted.len()).any(|part| part == wanted.as_bytes()));
-            let row = match is_wanted {
+            let contacts = match is_wanted {
                 true => serde_json::from_slice(&plain).map_err(|error| unreadable(&key, &misfit(&error)))?,
-                false => Briefs(Vec::new()),
+                false => Vec::new(),
             };
-            Ok(Found { row, revision: kept.revision })
+            Ok(Opened { first, count: usize::try_from(held_by(&key)).unwrap_or(0), contacts, revision: kept.revision })
         };
         page.into_iter().map(open).collect()
     }

@@ -39,6 +39,8 @@ pub const PAGE_MAX: usize = 200;
 const CONNECTIONS_ASKED_MAX: usize = 1_000;
 /// What fits into one piece of a turn, beside the seal and the byte that says whether another follows.
 const PIECE_BYTES: usize = VALUE_BYTES_MAX - SEAL_BYTES - 1;
+/// A call that was turned away comes again within that long, if at all.
+const RETRIED_MS: Moment = 15 * 60 * 1000;
 const LAST: u8 = 0;
 const MORE: u8 = 1;
 
@@ -128,40 +130,32 @@ impl TenantStore {
         Ok(turns)
     }
 
-    /// A contact with its trail, whole or in brief.
-    pub async fn story(&self, id: &ContactId) -> Result<Option<(Found<Contact>, Vec<Turn>)>, StoreFault> {
-        if let Some(found) = self.contact(id).await? {
-            return Ok(Some((found, self.turns(id).await?)));
-        }
-        let brief = self.brief(id).await?;
-        Ok(brief.map(|Found { row, revision }| (Found { row: row.contact, revision }, vec![row.turn])))
-    }
-
     /// A page of contacts that fit, those in brief in their places.
     pub async fn find_contacts(&self, query: &ContactQuery) -> Result<ContactPage, StoreFault> {
         let limit = query.limit.clamp(1, PAGE_MAX);
-        let (mut page, whole) = match &query.call_id {
-            Some(call_id) if query.cursor.is_none() => {
-                let briefs = self.briefs_of_call(query, call_id).await?;
-                (briefs, self.call(query, call_id).await?)
+        if let Some(call_id) = query.call_id.as_deref().filter(|_| query.cursor.is_none())
+            && let Some(calls) = self.calls_of_that_id(call_id).await?
+        {
+            return self.with_what_it_retried(query, calls).await;
+        }
+        let mut page = self.find_briefs(query).await?;
+        if query.call_id.is_some() {
+            // Only calls are kept in brief, and no two of them are one; else it may be a conversation's.
+            let scanned = page.scanned;
+            if page.contacts.is_empty() {
+                page = self.find_whole(query).await?;
+                page.scanned += scanned;
             }
-            // The first page gave all of those in brief.
-            Some(_) => return self.find_whole(query).await,
-            None => {
-                let briefs = self.find_briefs(query).await?;
-                // What is older than where one of the two stops is of the next page: the other may have something newer.
-                let from = briefs.next.map(ContactId::arrived_ms).max(query.from);
-                let whole = self.find_whole(&ContactQuery { from, ..query.clone() }).await?;
-                (briefs, whole)
-            }
-        };
+            return Ok(page);
+        }
+        // What is older than where one of the two stops is of the next page: the other may have something newer.
+        let from = page.next.map(ContactId::arrived_ms).max(query.from);
+        let whole = self.find_whole(&ContactQuery { from, ..query.clone() }).await?;
         page.scanned += whole.scanned;
         page.next = page.next.max(whole.next);
         page.contacts.extend(whole.contacts);
+        page.contacts.retain(|found| page.next.is_none_or(|next| found.row.id >= next));
         page.contacts.sort_by_key(|found| std::cmp::Reverse(found.row.id));
-        if query.call_id.is_none() {
-            page.contacts.retain(|found| page.next.is_none_or(|next| found.row.id >= next));
-        }
         if page.contacts.len() > limit {
             page.contacts.truncate(limit);
             page.next = page.contacts.last().map(|found| found.row.id);
@@ -169,12 +163,20 @@ impl TenantStore {
         Ok(page)
     }
 
-    /// The calls of a provider's id, by the index; where that does not say all, by looking.
-    async fn call(&self, query: &ContactQuery, call_id: &str) -> Result<ContactPage, StoreFault> {
-        let Some(mut contacts) = self.calls_of_that_id(call_id).await? else { return self.find_whole(query).await };
-        let scanned = contacts.len();
-        contacts.retain(|found| query.holds(&found.row));
-        Ok(ContactPage { contacts, next: None, scanned })
+    /// Calls that were found by the index, and what is kept in brief of the same call: where it was turned away at first and came again.
+    async fn with_what_it_retried(&self, query: &ContactQuery, calls: Vec<Found<Contact>>) -> Result<ContactPage, StoreFault> {
+        let mut page = ContactPage { contacts: Vec::new(), next: None, scanned: calls.len() };
+        for found in calls {
+            let began = found.row.started;
+            let from = query.from.max(Some(began.saturating_sub(RETRIED_MS)));
+            let before =
+                self.find_briefs(&ContactQuery { from, to: Some(query.to.map_or(began, |to| to.min(began))), ..query.clone() }).await?;
+            page.scanned += before.scanned;
+            page.contacts.extend(before.contacts);
+            page.contacts.extend(query.holds(&found.row).then_some(found));
+        }
+        page.contacts.sort_by_key(|found| std::cmp::Reverse(found.row.id));
+        Ok(page)
     }
 
     /// Those that are kept one by one.

@@ -60,8 +60,6 @@ async fn a_contact_in_brief_is_found_by_its_id_and_its_tenant_by_it() {
     let wanted = brief("acme", 5_000 + 17 * 3 + 240, 103);
     assert_eq!(acme.brief(&wanted.contact.id).await.unwrap().map(|found| found.row), Some(wanted.clone()));
     assert_eq!(bolt.brief(&wanted.contact.id).await.unwrap(), None);
-    let story = acme.story(&wanted.contact.id).await.unwrap().map(|(found, turns)| (found.row, turns));
-    assert_eq!(story, Some((wanted.contact.clone(), vec![wanted.turn.clone()])));
     let homes = store.platform().brief_homes(&wanted.contact.id).await.unwrap();
     assert_eq!(homes.into_iter().collect::<Vec<_>>(), [id("acme"), id("bolt")]);
     assert_eq!(acme.brief(&brief("acme", 5_005, 250).contact.id).await.unwrap(), None, "nobody's");
@@ -116,6 +114,28 @@ async fn many_rows_in_one_moment_are_searched_to_their_end() {
     assert!(all(&scope, nobodys()).await.is_empty());
     let first = scope.find_contacts(&nobodys()).await.unwrap();
     assert!(first.next.is_some() && first.scanned < 300, "{} in one go", first.scanned);
+}
+
+#[tokio::test]
+async fn a_call_that_was_turned_away_and_came_again_is_found_twice_and_one_page_follows_another() {
+    let store = store().await;
+    let scope = store.tenant(&id("acme"));
+    store.platform().change().bind(&binding("voice:number:+18005551234", "acme")).commit().await.unwrap();
+    let mut ids = Vec::new();
+    for second in 0..5_u64 {
+        let mut of_call = brief("acme", 20_000 + second * 1_000, 1);
+        of_call.contact.arrival.provider_contact = "CA-again".to_owned();
+        ids.push(of_call.contact.id);
+        keep(&scope, vec![of_call, brief("acme", 20_100 + second * 1_000, 2)]).await;
+    }
+    let asked = |limit| ContactQuery { call_id: Some("CA-again".to_owned()), limit, ..ContactQuery::default() };
+    ids.reverse();
+    assert_eq!((all(&scope, asked(2)).await, all(&scope, asked(200)).await), (ids.clone(), ids.clone()));
+    let mut again = contact("acme", 60_000, 1);
+    again.arrival.provider_contact = "CA-again".to_owned();
+    scope.change().put(&again, Expect::Absent).platform(|rows| rows.home(&again, None)).commit().await.unwrap();
+    ids.insert(0, again.id);
+    assert_eq!(all(&scope, asked(200)).await, ids);
 }
 
 #[tokio::test]

@@ -32,9 +32,12 @@ impl Page<'_> {
         let given = scene.directory.queues.get(&enqueue.queue).and_then(|queue| queue.provider_ids.get(self.dialect.name));
         let mut attributes: Vec<Attribute<'_>> = match (&back, &enqueue.hold_music) {
             (Some((left, wait)), _) => vec![("action", left), ("method", "POST"), ("waitUrl", wait), ("waitUrlMethod", "POST")],
-            (None, Some(music)) => vec![("waitUrl", music), ("waitUrlMethod", "GET")],
-            (None, None) => Vec::new(),
+            (None, Some(music)) if self.dialect.queues_play => vec![("waitUrl", music), ("waitUrlMethod", "GET")],
+            (None, _) => Vec::new(),
         };
+        if self.alone && enqueue.hold_music.is_some() && !self.dialect.queues_play {
+            self.note("enqueue", "a queue is given a document to play, and nobody is there to write one");
+        }
         if enqueue.maximum_wait_ms.is_some() && enqueue.hold_music.is_some() {
             self.note("enqueue", "whether maximum-wait is over is looked at each time the hold music ends");
         }

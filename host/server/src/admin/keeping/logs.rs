@@ -12,9 +12,9 @@ use jackfield_domain::refusal::{Code, Refusal};
 use jackfield_store::ContactQuery;
 use serde_json::json;
 
-use super::super::contacts::searched;
+use super::super::contacts::{searched, story};
 use super::super::door::guard::Inside;
-use super::super::door::problem::{Problem, unread};
+use super::super::door::problem::Problem;
 use super::super::door::reply::{self, Answer};
 use crate::app::App;
 use crate::telemetry::tail::{Wanted, lines_of};
@@ -52,7 +52,7 @@ async fn past(app: &App, inside: &Inside, contact: Option<ContactId>, flow: Opti
     };
     let mut lines = Vec::new();
     for id in ids {
-        let turns = inside.store.story(&id).await.map_err(unread)?.map(|(_, turns)| turns).unwrap_or_default();
+        let turns = story(app, &inside.store, id).await?.map(|(_, turns)| turns).unwrap_or_default();
         lines.extend(turns.iter().filter(|turn| flow.as_ref().is_none_or(|flow| turn.flow == *flow)).flat_map(lines_of));
     }
     reply::plain(json!({ "items": lines, "next": null, "lost": 0 }))

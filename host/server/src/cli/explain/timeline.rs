@@ -5,6 +5,7 @@
 
 use jackfield_domain::budget::Limit;
 use jackfield_domain::capability::{Level, LogLine};
+use jackfield_domain::contact::after::TURNED_AWAY;
 use jackfield_domain::contact::{Contact, Moment};
 use jackfield_domain::fallback::{AnsweredBy, FailureKind};
 use jackfield_domain::trail::{AttemptRecord, Told, Turn};
@@ -245,6 +246,7 @@ fn took(turn: &Turn) -> String {
 fn end(page: &mut Page, contact: &Contact, zone: &TimeZone) {
     let lasted = |to: Moment| span(to.saturating_sub(contact.started));
     match (contact.ended, &contact.end_cause) {
+        (Some(_), Some(cause)) if cause == TURNED_AWAY => page.title("it is kept in brief: what became of it afterwards nobody told"),
         (Some(at), cause) => {
             let cause = cause.as_deref().unwrap_or("no cause was told");
             page.title(&format!("{}  ended: {cause}, after {}", clock(at, zone), lasted(at)));

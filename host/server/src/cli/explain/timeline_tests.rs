@@ -138,3 +138,10 @@ fn every_request_to_the_outside_has_a_line_of_its_own() {
 fn the_same_contact_always_reads_the_same() {
     assert_eq!(told_in("UTC", true), told_in("UTC", true));
 }
+
+#[test]
+fn of_one_that_is_kept_in_brief_nobody_knows_when_it_ended() {
+    let brief = Contact { end_cause: Some(TURNED_AWAY.to_owned()), ..contact() };
+    let told = timeline(&brief, &turns(), &TimeZone::get("America/New_York").unwrap(), false);
+    assert!(told.contains("it is kept in brief: what became of it afterwards nobody told") && !told.contains("ended:"), "{told}");
+}

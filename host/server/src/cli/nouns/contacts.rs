@@ -6,6 +6,7 @@
 use clap::{Args, Subcommand};
 use jackfield_cases::{Around, case_of};
 use jackfield_domain::contact::Moment;
+use jackfield_domain::contact::after::TURNED_AWAY;
 use jackfield_domain::id::{ContactId, EntryName, FlowName};
 use jackfield_domain::tenant::address::Address;
 use jiff::tz::TimeZone;
@@ -167,7 +168,9 @@ fn rows(found: &Value, zone: &TimeZone) -> String {
     let row = |contact: &Value| {
         let at = |name: &str| contact.get(name).and_then(Value::as_u64);
         let started = at("started").map_or_else(|| "-".to_owned(), |at| when::short(at, zone));
+        let is_brief = contact.get("end_cause").and_then(Value::as_str) == Some(TURNED_AWAY);
         let lasted = match (at("started"), at("ended")) {
+            _ if is_brief => "in brief".to_owned(),
             (Some(from), Some(to)) => when::span(to.saturating_sub(from)),
             _ => "runs".to_owned(),
         };
