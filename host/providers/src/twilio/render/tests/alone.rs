@@ -85,3 +85,24 @@ fn a_talk_with_the_speaker_becomes_what_was_set_for_its_failure() {
     assert!(body.contains("Sorry.") && body.contains("<Number>+14155550199</Number>"), "{body}");
     assert!(lesser[0].starts_with("converse: "), "{lesser:?}");
 }
+
+#[test]
+fn a_queue_that_nobody_speaks_to_says_what_is_missing() {
+    let stage = first_turn();
+    let queue = |more: serde_json::Value| {
+        let mut enqueue = serde_json::json!({ "tag": "", "queue": "sales" });
+        enqueue.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        Draft { actions: vec![Action::Enqueue(serde_json::from_value(enqueue).unwrap())], reason: String::new() }
+    };
+    let music = queue(serde_json::json!({ "hold_music": "https://music.example/a.mp3" }));
+    let plays = |provider: &dyn crate::provider::Provider| {
+        let alone = provider.render_alone(&music, &stage.scene()).unwrap();
+        (String::from_utf8_lossy(&alone.reply.body).contains("a.mp3"), alone.lesser.len())
+    };
+    assert_eq!((plays(&Twilio), plays(&crate::telnyx::Telnyx)), ((true, 0), (false, 1)));
+    for (more, missing) in
+        [(serde_json::json!({}), 0), (serde_json::json!({ "notify": true }), 1), (serde_json::json!({ "maximum_wait_ms": 1 }), 1)]
+    {
+        assert_eq!(Twilio.render_alone(&queue(more.clone()), &stage.scene()).unwrap().lesser.len(), missing, "{more}");
+    }
+}
