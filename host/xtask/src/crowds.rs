@@ -36,7 +36,7 @@ const QUIET_PER_SECOND: f64 = 20.0;
 const ATTACK_EVERY: Duration = Duration::from_secs(1);
 /// What the platform keeps of a tenant's contacts meanwhile: so few that what is kept stands still long before the second half, and memory
 /// with it. Without a bound the store's index of what is on the disk grows, as it should.
-const KEPT: &str = "keep_contacts_max = 100";
+const KEPT: &str = "keep_contacts_max = 20";
 /// Stretches of fuel between two yields that are compared.
 const YIELDS: [u64; 4] = [100_000, 250_000, 500_000, 1_000_000];
 
